@@ -1,0 +1,117 @@
+"""The claims under test, as `hypotheses/claims.toml` states them."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+__all__ = ["CLAIMS_FILE", "Claim", "ClaimError", "Thresholds", "acoustic_rules", "load_claims", "settings"]
+
+CLAIMS_FILE = Path(__file__).parents[1] / "hypotheses" / "claims.toml"
+ROLES = ("instrument", "gate", "panel", "descriptive")
+
+
+class ClaimError(ValueError):
+    """A claim is not stated as it must be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """From no effect to a strong one, in the claim's unit; None where not stated."""
+
+    none: float | None = None
+    minimum: float | None = None
+    strong: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One claim of the documents."""
+
+    id: str
+    statement: str
+    source: str
+    week: int
+    role: str
+    unit: str
+    direction: str
+    thresholds: Thresholds
+    documented: str | None = None  # what the documents found
+    contrasts: tuple[tuple[str, str], ...] = ()  # (more, less), in the expected direction
+
+    def control(self) -> Claim:
+        """The claim that this claim's measure can be trusted.
+
+        An instrument check has to find every planted fault; any other measure has to
+        stay silent where the labels were shuffled.
+        """
+        checks = self.role == "instrument"
+        what = "Planted faults are found" if checks else "Silent on shuffled labels"
+        minimum = 1.0 if checks else settings()["control_alpha"]
+        return Claim(
+            id=f"{self.id} control",
+            statement=f"{what}: {self.statement[0].lower()}{self.statement[1:]}",
+            source="Reality Check, 'Always Run Control Tests First'",
+            week=self.week,
+            role="instrument",
+            unit="share of planted faults found" if checks else "p with shuffled labels",
+            direction="above",
+            thresholds=Thresholds(minimum=minimum),
+        )
+
+
+@cache
+def _data() -> dict[str, Any]:
+    return tomllib.loads(CLAIMS_FILE.read_text(encoding="utf-8"))
+
+
+@cache
+def load_claims() -> dict[str, Claim]:
+    """All claims by id, in the order of the file.
+
+    Raises
+    ------
+    ClaimError
+        If an entry lacks a field, has an unknown role or direction, or its thresholds
+        are out of order.
+    """
+    claims = [_claim(entry) for entry in _data()["claim"]]
+    by_id = {claim.id: claim for claim in claims}
+    if len(by_id) < len(claims):
+        msg = f"`{CLAIMS_FILE.name}` must name every claim once. Rename the duplicate."
+        raise ClaimError(msg)
+    return by_id
+
+
+def settings() -> dict[str, float]:
+    return dict(_data()["settings"])
+
+
+def acoustic_rules() -> dict[str, dict[str, Any]]:
+    """What each emotion should sound like: emotion -> rule -> bound."""
+    return dict(_data()["acoustic_rules"])
+
+
+def _claim(entry: dict[str, Any]) -> Claim:
+    fields = dict(entry)
+    levels = {k: fields.pop(k) for k in ("none", "minimum", "strong") if k in fields}
+    fields["contrasts"] = tuple((a, b) for a, b in fields.get("contrasts", ()))
+    try:
+        claim = Claim(**fields, thresholds=Thresholds(**levels))
+    except TypeError as error:
+        msg = f"Claim `{entry.get('id', '?')}` in {CLAIMS_FILE.name}: {error}."
+        raise ClaimError(msg) from error
+    if claim.role not in ROLES or claim.direction not in ("above", "below"):
+        msg = (
+            f"Claim `{claim.id}`: role must be one of {', '.join(ROLES)} and direction "
+            f"above or below, got {claim.role} and {claim.direction}."
+        )
+        raise ClaimError(msg)
+    given = [v for v in (levels.get(k) for k in ("none", "minimum", "strong")) if v is not None]
+    if given != sorted(given, reverse=claim.direction == "below"):
+        msg = f"Claim `{claim.id}`: thresholds must go from none to strong, got {given}."
+        raise ClaimError(msg)
+    return claim

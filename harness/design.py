@@ -1,0 +1,130 @@
+"""Clips as the statistics see them: which prompt, which emotion, which template.
+
+Conventions
+-----------
+Prompts are numbered in the order of the plan. `emotion` and `template` are integer codes
+by prompt; `prompt_of_clip` is by clip. Templates are None where the bank is not matched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.inference.relabel import Relabelings, relabelings
+from harness.sampling.plan import ClipSpec, Plan
+
+__all__ = ["ClipTable", "clip_table"]
+
+RELABELINGS = 10_000
+_SEED = 20_260_101  # of relabelings: the same data always give the same p
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipTable:
+    """The design of a run, for the clips in `specs`."""
+
+    specs: tuple[ClipSpec, ...]  # clips that claims are decided on
+    controls: tuple[ClipSpec, ...]  # these, and the second clips made for control
+    emotions: tuple[str, ...]
+    emotion: npt.NDArray[np.intp]  # (prompts,)
+    template: npt.NDArray[np.intp] | None  # (prompts,)
+    prompt_of_clip: npt.NDArray[np.intp]  # (clips,)
+    prompt_of_control: npt.NDArray[np.intp]  # (controls,)
+
+    @property
+    def n_prompts(self) -> int:
+        return len(self.emotion)
+
+    @property
+    def n_clips(self) -> int:
+        return len(self.specs)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(spec.key for spec in self.specs)
+
+    @property
+    def emotion_of_clip(self) -> npt.NDArray[np.intp]:
+        codes: npt.NDArray[np.intp] = self.emotion[self.prompt_of_clip]
+        return codes
+
+    @cached_property
+    def units(self) -> npt.NDArray[np.intp]:
+        """What is left out for an interval, by prompt: its template, or itself."""
+        if self.template is not None:
+            return self.template
+        return np.arange(self.n_prompts)
+
+    @cached_property
+    def relabelings(self) -> Relabelings:
+        """Emotions shuffled among prompts, within templates where these are matched."""
+        return relabelings(
+            self.emotion, template=self.template, count=RELABELINGS, rng=self.rng("labels")
+        )
+
+    def rng(self, purpose: str) -> np.random.Generator:
+        """A generator that is the same in every run, one for each purpose."""
+        return np.random.default_rng([_SEED, *purpose.encode()])
+
+    def shuffled(self) -> ClipTable:
+        """The same clips with their emotions shuffled: what a control is measured on."""
+        labels = relabelings(
+            self.emotion, template=self.template, count=2, rng=self.rng("control")
+        ).labels[-1]
+        return ClipTable(**{**self._fields(), "emotion": labels.astype(np.intp)})
+
+    def mismatched(self) -> ClipTable:
+        """The second clips of the control prompts, dealt out to other prompts."""
+        second = np.array([spec.is_control for spec in self.controls])
+        dealt = self.prompt_of_control.copy()
+        dealt[second] = self.rng("mismatch").permutation(dealt[second])
+        return ClipTable(**{**self._fields(), "prompt_of_control": dealt})
+
+    def _fields(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def by_prompt(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Mean over each prompt's clips, `(prompts, ...)`; clips without a value are left out."""
+        means = np.full((self.n_prompts, *values.shape[1:]), np.nan)
+        for prompt in range(self.n_prompts):
+            own = values[self.prompt_of_clip == prompt]
+            there = own[~np.isnan(own)] if own.ndim == 1 else own
+            if len(there):
+                means[prompt] = there.mean(axis=0)
+        return means
+
+    def of_emotion(
+        self, values: npt.NDArray[np.float64], emotion: str
+    ) -> npt.NDArray[np.float64]:
+        """The values of one emotion's prompts, in the order of their templates."""
+        mask = self.emotion == self.emotions.index(emotion)
+        found: npt.NDArray[np.float64] = values[mask]
+        return found
+
+
+def clip_table(plan: Plan, *, matched: bool) -> ClipTable:
+    """Number the prompts of `plan` and say which clip has which."""
+    evidence = plan.evidence_clips()
+    names = list(dict.fromkeys((c.prompt.emotion, c.prompt.template) for c in evidence))
+    number = {name: index for index, name in enumerate(names)}
+    emotions = tuple(dict.fromkeys(emotion for emotion, _ in names))
+    templates = list(dict.fromkeys(template for _, template in names))
+    controls = plan.clips
+
+    def prompts(clips: tuple[ClipSpec, ...]) -> npt.NDArray[np.intp]:
+        return np.array([number[c.prompt.emotion, c.prompt.template] for c in clips])
+
+    return ClipTable(
+        specs=evidence,
+        controls=controls,
+        emotions=emotions,
+        emotion=np.array([emotions.index(e) for e, _ in names]),
+        template=np.array([templates.index(t) for _, t in names]) if matched else None,
+        prompt_of_clip=prompts(evidence),
+        prompt_of_control=prompts(controls),
+    )

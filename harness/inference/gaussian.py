@@ -1,0 +1,128 @@
+"""Activations whose truth is known: the Gaussian model behind the error rates.
+
+A clip's activation is a common vector, plus what its emotion, its template, its
+prompt and its seed add, each a Gaussian vector of the same covariance. Every error
+rate and every power that the suite states can be measured on draws from here.
+
+Conventions
+-----------
+Activations have shape `(clips, layers, d)`, float32, clips sorted by prompt. The four
+variances are in units of the seed's plus the prompt's: `icc` is the prompt's share of
+these, `signal` and `template` come on top. Components follow an AR(1) over layers and
+a geometric spectrum over dimensions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.inference import InferenceError
+
+__all__ = ["Draw", "GaussianModel", "draw"]
+
+
+def draw(model: GaussianModel, *, rng: np.random.Generator) -> Draw:
+    """Draw one data set.
+
+    Parameters
+    ----------
+    model : GaussianModel
+    rng : np.random.Generator
+
+    Returns
+    -------
+    Draw
+    """
+    emotion = np.repeat(np.arange(model.emotions), model.prompts)
+    template = np.tile(np.arange(model.prompts), model.emotions)
+    if not model.matched:
+        template = np.arange(emotion.size)
+    prompt_of_clip = np.repeat(np.arange(emotion.size), model.seeds)
+    parts = {
+        "emotion": (model.signal, emotion),
+        "template": (model.template, template),
+        "prompt": (model.icc, np.arange(emotion.size)),
+    }
+    clips = np.sqrt(1 - model.icc) * _component(model, prompt_of_clip.size, rng)
+    for variance, level in parts.values():
+        component = np.sqrt(variance) * _component(model, int(level.max()) + 1, rng)
+        clips += component[level[prompt_of_clip]]
+    clips += _common(model, rng)
+    return Draw(
+        activations=clips.astype(np.float32),
+        prompt_of_clip=prompt_of_clip,
+        emotion=emotion,
+        template=template if model.matched else None,
+    )
+
+
+def _component(
+    model: GaussianModel, levels: int, rng: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """Vectors of unit expected square norm, shape (levels, layers, d)."""
+    ratio = (model.participation_ratio - 1) / (model.participation_ratio + 1)
+    spectrum = ratio ** np.arange(model.dimensions)
+    lags = np.abs(np.subtract.outer(range(model.layers), range(model.layers)))
+    mixing = np.linalg.cholesky(model.layer_correlation**lags)
+    noise = rng.standard_normal((levels, model.layers, model.dimensions))
+    scale = np.sqrt(spectrum / spectrum.sum())
+    vectors: npt.NDArray[np.float64] = (mixing @ noise) * scale
+    return vectors
+
+
+def _common(model: GaussianModel, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """The vector that all clips share, long enough for the mean raw cosine."""
+    direction = rng.standard_normal(model.dimensions)
+    direction /= np.linalg.norm(direction)
+    variance = 1 + model.signal + model.template
+    length = np.sqrt(variance * model.cosine / (1 - model.cosine))
+    return np.asarray(length * direction, np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaussianModel:
+    """What is true of the activations that `draw` makes."""
+
+    emotions: int = 4
+    prompts: int = 5  # per emotion
+    seeds: int = 2  # per prompt
+    layers: int = 8
+    dimensions: int = 64
+    matched: bool = True  # the k-th prompts of all emotions share a template
+    signal: float = 0.0  # variance of the emotions
+    template: float = 0.2  # variance of the templates (of further prompt noise if free)
+    icc: float = 0.3  # the prompt's share of what is neither emotion nor template
+    layer_correlation: float = 0.95
+    participation_ratio: float = 23.0
+    cosine: float = 0.95  # mean raw cosine of two clips
+
+    def __post_init__(self) -> None:
+        shares = {
+            "icc": self.icc,
+            "layer_correlation": self.layer_correlation,
+            "cosine": self.cosine,
+        }
+        for name, value in shares.items():
+            if not 0 <= value < 1:
+                msg = f"`{name}` must lie in [0, 1), got {value}."
+                raise InferenceError(msg)
+        if min(self.signal, self.template) < 0 or self.participation_ratio <= 1:
+            msg = (
+                "`signal` and `template` must not be negative and"
+                " `participation_ratio` must exceed 1, got"
+                f" {self.signal}, {self.template} and {self.participation_ratio}."
+            )
+            raise InferenceError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """One data set with its design."""
+
+    activations: npt.NDArray[np.float32]  # (clips, layers, d)
+    prompt_of_clip: npt.NDArray[np.int_]  # (clips,)
+    emotion: npt.NDArray[np.int_]  # (prompts,)
+    template: npt.NDArray[np.int_] | None  # (prompts,), None where prompts are free

@@ -1,0 +1,100 @@
+"""What each emotion sounds like in the music that the phantoms learn from.
+
+Conventions
+-----------
+A beat lasts a whole number of codec frames (50 a second), so that a small model can
+keep time: 25 frames are 120 BPM. Ranges are inclusive and drawn from uniformly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.synthesis import Piece, render
+
+__all__ = ["EMOTIONS", "FRAME_RATE", "SOUND_OF", "compose", "perform"]
+
+FRAME_RATE = 50
+EMOTIONS = ("happy", "sad", "calm", "energetic", "angry")
+_TONICS = (60, 62, 65, 67)  # C, D, F, G in both modes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """The acoustic meaning of one emotion."""
+
+    beat_frames: tuple[int, ...]
+    modes: tuple[str, ...]
+    level: tuple[float, float]
+    rolloff: tuple[float, float]
+    drums: float
+    decay_seconds: float
+    drive: float = 0.0
+
+
+SOUND_OF = {
+    "happy": Sound(
+        beat_frames=(22, 23, 24),  # 136, 130, 125 BPM
+        modes=("major",),
+        level=(0.105, 0.13),
+        rolloff=(0.6, 0.8),
+        drums=0.4,
+        decay_seconds=0.25,
+    ),
+    "sad": Sound(
+        beat_frames=(44, 46, 48),  # 68, 65, 62.5 BPM
+        modes=("minor",),
+        level=(0.035, 0.045),
+        rolloff=(2.4, 2.8),
+        drums=0.0,
+        decay_seconds=0.45,
+    ),
+    "calm": Sound(
+        beat_frames=(40, 42, 44),  # 75, 71, 68 BPM
+        modes=("major",),
+        level=(0.02, 0.028),
+        rolloff=(1.8, 2.2),
+        drums=0.0,
+        decay_seconds=0.4,
+    ),
+    "energetic": Sound(
+        beat_frames=(19, 20, 21),  # 158, 150, 143 BPM
+        modes=("major", "minor"),
+        level=(0.15, 0.17),
+        rolloff=(0.4, 0.6),
+        drums=0.55,
+        decay_seconds=0.2,
+    ),
+    "angry": Sound(
+        beat_frames=(17, 18),  # 176, 167 BPM
+        modes=("minor",),
+        level=(0.18, 0.2),
+        rolloff=(0.2, 0.4),
+        drums=0.5,
+        decay_seconds=0.2,
+        drive=2.5,
+    ),
+}
+
+
+def compose(emotion: str, rng: np.random.Generator) -> Piece:
+    """Draw a piece that sounds like `emotion`."""
+    sound = SOUND_OF[emotion]
+    return Piece(
+        tempo_bpm=60 * FRAME_RATE / int(rng.choice(sound.beat_frames)),
+        mode=str(rng.choice(sound.modes)),
+        tonic=int(rng.choice(_TONICS)),
+        level=float(rng.uniform(*sound.level)),
+        rolloff=float(rng.uniform(*sound.rolloff)),
+        drums=sound.drums,
+        decay_seconds=sound.decay_seconds,
+        drive=sound.drive,
+    )
+
+
+def perform(emotion: str, *, seed: int, index: int, seconds: float) -> np.ndarray:
+    """Clip number `index` of the training music: same arguments, same samples."""
+    rng = np.random.default_rng((seed, EMOTIONS.index(emotion), index))
+    return render(compose(emotion, rng), seconds=seconds, rng=rng)

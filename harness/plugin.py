@@ -1,0 +1,332 @@
+"""All that ties the suite to pytest: options, markers, header, marks, exit codes.
+
+Claims are decided by tests under `hypotheses/`; each carries `@pytest.mark.claim(id)` and
+calls the `decide` fixture once. The decisions travel with the test reports (so they
+arrive from xdist workers, too), are added up at the end, and the verdict becomes the exit
+code. Whatever was collected and did not decide is missing, and missing is not a pass.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.claims import Claim, load_claims
+from harness.inference import InferenceError
+from harness.measures.dimensions import DimensionError
+from harness.measures.probe import ProbeError
+from harness.measures.similarity import SimilarityError
+from harness.run import DEFAULT_EMOTIONS, DTYPES, Request, Run, RunError, open_run
+from harness.session import DecidingSession
+from harness.verdict import BrokenInstrument, Decision, Evidence, Status, decide
+
+__all__ = ["RUN"]
+
+RUN = pytest.StashKey[Run]()
+_DECISION = pytest.StashKey[Decision]()
+_WEEKS = (1, 2, 3)
+# What a measure says when the design or the data cannot carry it: invalid, not failed.
+_INVALIDATING = (BrokenInstrument, InferenceError, DimensionError, ProbeError, SimilarityError)
+
+_MARKS = {
+    Status.SUPPORTED: ("passed", ".", ("SUPPORTED", {"green": True})),
+    Status.WEAK: ("weak", "w", ("WEAK", {"yellow": True})),
+    Status.REFUTED: ("refuted", "r", ("REFUTED", {"red": True})),
+    Status.INCONCLUSIVE: ("inconclusive", "?", ("INCONCLUSIVE", {"yellow": True})),
+    Status.INVALID: ("invalid", "!", ("INVALID", {"red": True, "bold": True})),
+}
+
+
+# --- options ------------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("skeptic", "Skeptic: what is under test")
+    add = group.addoption
+    add(
+        "--model",
+        metavar="NAME",
+        default="phantom:encodes",
+        help="phantom:NAME, a Hugging Face name in the cache (facebook/musicgen-small) or "
+        "a directory with an audiocraft checkpoint (default: %(default)s)",
+    )
+    add(
+        "--samples",
+        metavar="N",
+        type=_at_least_one("--samples", "clips per emotion"),
+        default=10,
+        help="clips per emotion; planned looks are 10, 20, 50, 100 (default: %(default)s)",
+    )
+    add(
+        "--duration",
+        metavar="SECONDS",
+        type=_positive("--duration", "seconds"),
+        default=8.0,
+        help="length of a clip in s (default: %(default)s)",
+    )
+    add(
+        "--emotions",
+        metavar="LIST",
+        type=_emotions,
+        default=DEFAULT_EMOTIONS,
+        help="emotions to compare, separated by commas (default: "
+        f"{','.join(DEFAULT_EMOTIONS)})",
+    )
+    add(
+        "--prompts",
+        metavar="BANK",
+        default="matched",
+        help="prompt bank: matched, extreme, generic, or a TOML file of your own "
+        "(default: %(default)s)",
+    )
+    add(
+        "--store",
+        metavar="DIR",
+        default=os.environ.get("SKEPTIC_STORE", ".skeptic"),
+        help="where clips and captures are kept (default: $SKEPTIC_STORE or .skeptic)",
+    )
+    add(
+        "--report-dir",
+        metavar="DIR",
+        default="reports/latest",
+        help="where verdict and report are written (default: %(default)s)",
+    )
+    add(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        metavar="NAME",
+        default="auto",
+        help="auto, cpu or cuda (default: %(default)s: cuda where there is one)",
+    )
+    add(
+        "--dtype",
+        choices=DTYPES,
+        metavar="NAME",
+        default="auto",
+        help="float32, bfloat16 or float16 (default: %(default)s: float32 on the CPU, "
+        "float16 on CUDA)",
+    )
+    add(
+        "--batch-size",
+        metavar="N",
+        type=_at_least_one("--batch-size", "clips"),
+        default=8,
+        help="clips in a micro-batch (default: %(default)s)",
+    )
+    add(
+        "--seed",
+        metavar="N",
+        type=_seed,
+        default=0,
+        help="seed of the design: which prompts, and each clip's own seed "
+        "(default: %(default)s)",
+    )
+
+
+def _at_least_one(option: str, unit: str) -> Any:
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = 0
+        if number < 1:
+            msg = f"`{option}` must be a whole number of {unit}, at least 1, got {text}."
+            raise pytest.UsageError(msg)
+        return number
+
+    return parse
+
+
+def _positive(option: str, unit: str) -> Any:
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = 0.0
+        if not 0 < number < float("inf"):
+            msg = f"`{option}` must be a number of {unit} above 0, got {text}."
+            raise pytest.UsageError(msg)
+        return number
+
+    return parse
+
+
+def _seed(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        msg = f"`--seed` must be a whole number, 0 or more, got {text}."
+        raise pytest.UsageError(msg)
+    return int(text)
+
+
+def _emotions(text: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not names:
+        msg = f"`--emotions` must name emotions, separated by commas, got `{text}`."
+        raise pytest.UsageError(msg)
+    return names
+
+
+def request_of(config: pytest.Config) -> Request:
+    option = config.getoption
+    return Request(
+        model=option("--model"),
+        samples=option("--samples"),
+        duration=option("--duration"),
+        emotions=tuple(option("--emotions")),
+        prompts=option("--prompts"),
+        store=Path(option("--store")),
+        device=option("--device"),
+        dtype=option("--dtype"),
+        batch_size=option("--batch-size"),
+        seed=option("--seed"),
+    )
+
+
+# --- markers and parameters ---------------------------------------------------------
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "claim(id): the test decides the claim `id` of hypotheses/claims.toml"
+    )
+    config.addinivalue_line(
+        "markers", "control(id): the test checks that the measure of claim `id` stays silent"
+    )
+    for week in _WEEKS:
+        config.addinivalue_line(
+            "markers", f"week{week}: claims of week {week} of the plan (set from claims.toml)"
+        )
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    claim = _claim_of(item)
+    if claim is not None:
+        item.add_marker(f"week{claim.week}")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Parameters that the run decides: `layer`, `pair` and `contrast`."""
+    run = metafunc.config.stash.get(RUN, None)
+    if run is None:
+        return
+    emotions = run.request.emotions
+    if "layer" in metafunc.fixturenames:
+        layers = range(run.card.layers)
+        metafunc.parametrize("layer", layers, ids=[f"layer {k}" for k in layers])
+    if "pair" in metafunc.fixturenames:
+        pairs = [(a, b) for i, a in enumerate(emotions) for b in emotions[i + 1 :]]
+        metafunc.parametrize("pair", pairs, ids=[f"{a} against {b}" for a, b in pairs])
+    if "contrast" in metafunc.fixturenames:
+        marker = next(metafunc.definition.iter_markers("claim"))
+        contrasts = load_claims()[marker.args[0]].contrasts
+        here = [pair for pair in contrasts if set(pair) <= set(emotions)]
+        metafunc.parametrize("contrast", here, ids=[f"{a} against {b}" for a, b in here])
+
+
+def _claim_of(item: pytest.Item) -> Claim | None:
+    """The claim that the test decides; for a negative control, the claim of silence."""
+    for name in ("claim", "control"):
+        marker = item.get_closest_marker(name)
+        if marker is not None:
+            claims = load_claims()
+            if marker.args[0] not in claims:
+                msg = f"{item.nodeid}: claim `{marker.args[0]}` is not in claims.toml."
+                raise pytest.UsageError(msg)
+            claim = claims[marker.args[0]]
+            return claim.control() if name == "control" else claim
+    return None
+
+
+# --- the session --------------------------------------------------------------------
+
+
+def _aims_at_claims(config: pytest.Config) -> bool:
+    """Is `hypotheses/`, or something in it, what was asked to be run?"""
+    option = config.option
+    if option.help or option.version or option.collectonly:
+        return False
+    claims = config.rootpath / "hypotheses"
+    for argument in config.args:
+        path = (config.invocation_params.dir / argument.split("::")[0]).resolve()
+        if path == claims or claims in path.parents or path in claims.parents:
+            return True
+    return False
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    config = session.config
+    if not _aims_at_claims(config):
+        return
+    try:
+        run = open_run(request_of(config))
+        config.stash[RUN] = run
+        if not hasattr(config, "workerinput"):  # an xdist worker decides nothing
+            deciding = DecidingSession(run, Path(config.getoption("--report-dir")))
+            config.pluginmanager.register(deciding, "skeptic-session")
+    except RunError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    run = config.stash.get(RUN, None)
+    return [] if run is None else run.header()
+
+
+@pytest.fixture(scope="session")
+def run(request: pytest.FixtureRequest) -> Run:
+    """What is under test."""
+    return request.config.stash[RUN]
+
+
+@pytest.fixture
+def decide_claim(request: pytest.FixtureRequest) -> Callable[[Evidence], None]:
+    """Decide the test's claim on evidence; what is not supported fails the test."""
+    item = request.node
+
+    def decide_on(evidence: Evidence) -> None:
+        decision = _decision(item, evidence)
+        if decision.status is not Status.SUPPORTED:
+            pytest.fail(f"{decision.status.upper()}: {decision.because}", pytrace=False)
+
+    return decide_on
+
+
+def _decision(item: pytest.Item, evidence: Evidence) -> Decision:
+    claim = _claim_of(item)
+    if claim is None:
+        msg = f"{item.nodeid} decides a claim but has no @pytest.mark.claim(id)."
+        raise pytest.UsageError(msg)
+    spec = getattr(item, "callspec", None)
+    member = spec.id if spec else None
+    decision = decide(claim, evidence, item.config.stash[RUN].look, member=member)
+    item.stash[_DECISION] = decision
+    item.user_properties += [("claim", claim.id), ("status", str(decision.status))]
+    return decision
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Send the decision with the report; what rests on a broken instrument is invalid."""
+    report = yield
+    broken = call.excinfo is not None and isinstance(call.excinfo.value, _INVALIDATING)
+    if broken and _claim_of(item) is not None:
+        assert call.excinfo is not None
+        problem = str(call.excinfo.value)
+        _decision(item, Evidence(effect=None, problem=problem))
+        report.longrepr = f"INVALID: {problem}"
+    decision = item.stash.get(_DECISION, None)
+    if decision is not None and (broken or report.when == "call"):
+        report.skeptic = decision.as_record()  # type: ignore[attr-defined]
+    return report
+
+
+def pytest_report_teststatus(report: pytest.TestReport | pytest.CollectReport) -> Any:
+    decided = getattr(report, "skeptic", None)
+    return None if decided is None else _MARKS[Status(decided["status"])]

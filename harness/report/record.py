@@ -1,0 +1,281 @@
+"""A verdict record as the pages read it: every field present, nothing assumed.
+
+`verdict.json` may come from a run that was killed, from an older version, or from a
+claim that measured nothing. Here it is turned, once, into frozen values on which the
+page, the Markdown file and the terminal summary rely.
+
+Conventions
+-----------
+A missing, null or non-finite number is `None`; a missing text is the empty string; a
+missing list is empty. Effects, intervals and thresholds are in the claim's own unit.
+A verdict is read only from a record whose state is `complete`: whatever a running or
+incomplete record says, its verdict is `None`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "KNOWN_SCHEMA",
+    "VERDICTS",
+    "ClaimRow",
+    "ClipRow",
+    "PathNode",
+    "Record",
+    "finite",
+    "grouped",
+    "layer_claim",
+    "read_record",
+]
+
+KNOWN_SCHEMA = 1
+VERDICTS = ("GO", "EXTEND", "PIVOT", "FIX")
+
+_STATES = ("running", "complete", "incomplete")
+_ROLES = ("instrument", "gate", "panel")  # what has another role never decides
+
+
+def read_record(verdict: Mapping[str, Any]) -> Record:
+    """Read a parsed `verdict.json`, filling in what it does not say.
+
+    Parameters
+    ----------
+    verdict
+        The record as parsed from JSON. Any field may be missing or null.
+
+    Returns
+    -------
+    Record
+        Its `verdict` is None unless the state is `complete` and the word is known.
+    """
+    state = verdict.get("state")
+    state = state if state in _STATES else "incomplete"
+    word = verdict.get("verdict")
+    decided = word if state == "complete" and word in VERDICTS else None
+    path = tuple(_node(entry) for entry in _mappings(verdict.get("path")))
+    if decided is None:  # a stale last node must not announce what was not decided
+        path = tuple(node for node in path if node.answer not in VERDICTS)
+    return Record(
+        state=state,
+        stage=_text(verdict.get("stage")),
+        verdict=decided,
+        reason=_text(verdict.get("reason")),
+        next_command=_text(verdict.get("next_command")),
+        path=path,
+        model=_mapping(verdict.get("model")),
+        design=_mapping(verdict.get("design")),
+        claims=tuple(_claim(entry) for entry in _mappings(verdict.get("claims"))),
+        clips=tuple(_clip(entry) for entry in _mappings(verdict.get("clips"))),
+        warnings=_warnings(verdict),
+        environment=_mapping(verdict.get("environment")),
+    )
+
+
+def grouped(claims: tuple[ClaimRow, ...]) -> tuple[tuple[ClaimRow, ...], ...]:
+    """Gather the members of each claim, in the order in which the claims appear."""
+    families: dict[str, list[ClaimRow]] = {}
+    for claim in claims:
+        families.setdefault(claim.id, []).append(claim)
+    return tuple(tuple(members) for members in families.values())
+
+
+def layer_claim(record: Record) -> ClaimRow | None:
+    """Find the gate claim whose detail holds the layer curve, if there is one."""
+    for claim in record.gates:
+        if claim.id == "layer_signal":
+            return claim
+    return None
+
+
+def finite(value: object) -> float | None:
+    """Return `value` as a float, or None where it is not a finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        return {}
+    return {str(key): entry for key, entry in value.items()}
+
+
+def _mappings(value: object) -> list[dict[str, Any]]:
+    entries = value if isinstance(value, list) else []
+    return [_mapping(entry) for entry in entries if isinstance(entry, Mapping)]
+
+
+def _node(entry: Mapping[str, Any]) -> PathNode:
+    return PathNode(
+        node=_text(entry.get("node")),
+        answer=_text(entry.get("answer")),
+        because=_text(entry.get("because")),
+    )
+
+
+def _claim(entry: Mapping[str, Any]) -> ClaimRow:
+    limits = _mapping(entry.get("threshold"))
+    return ClaimRow(
+        id=_text(entry.get("id")) or "unnamed",
+        member=_text(entry.get("member")),
+        statement=_text(entry.get("statement")),
+        role=_text(entry.get("role")),
+        status=_text(entry.get("status")) or "undecided",
+        strength=_text(entry.get("strength")),
+        effect=finite(entry.get("effect")),
+        unit=_text(entry.get("unit")),
+        ci=_interval(entry.get("ci")),
+        p=finite(entry.get("p")),
+        n_prompts=finite(entry.get("n_prompts")),
+        n_clips=finite(entry.get("n_clips")),
+        none=finite(limits.get("none")),
+        minimum=finite(limits.get("minimum")),
+        strong=finite(limits.get("strong")),
+        source=_text(entry.get("source")),
+        as_documented=_mapping(entry.get("as_documented")),
+        qualifier=_text(entry.get("qualifier")),
+        because=_text(entry.get("because")),
+        detail=_mapping(entry.get("detail")),
+    )
+
+
+def _interval(value: object) -> tuple[float, float] | None:
+    if not isinstance(value, list) or len(value) != 2:
+        return None
+    low, high = finite(value[0]), finite(value[1])
+    return None if low is None or high is None else (low, high)
+
+
+def _clip(entry: Mapping[str, Any]) -> ClipRow:
+    matches = entry.get("matches")
+    return ClipRow(
+        emotion=_text(entry.get("emotion")),
+        prompt=_text(entry.get("prompt")),
+        file=_text(entry.get("file")),
+        tempo_bpm=finite(entry.get("tempo_bpm")),
+        mode=_text(entry.get("mode")),
+        rms=finite(entry.get("rms")),
+        brightness_hz=finite(entry.get("brightness_hz")),
+        matches=matches if isinstance(matches, bool) else None,
+    )
+
+
+def _warnings(verdict: Mapping[str, Any]) -> tuple[str, ...]:
+    raw = verdict.get("warnings")
+    said = [_text(entry) for entry in raw] if isinstance(raw, list) else []
+    schema = verdict.get("schema")
+    if schema != KNOWN_SCHEMA:
+        said.insert(
+            0,
+            f"The record has schema {schema}, this page was made for schema "
+            f"{KNOWN_SCHEMA}: fields may be missing or misread.",
+        )
+    return tuple(line for line in said if line)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathNode:
+    """One step of the decision tree: the question, its answer, and why."""
+
+    node: str
+    answer: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRow:
+    """One claim, or one member of a family of claims, and what was found."""
+
+    id: str
+    member: str
+    statement: str
+    role: str
+    status: str
+    strength: str
+    effect: float | None
+    unit: str
+    ci: tuple[float, float] | None
+    p: float | None
+    n_prompts: float | None
+    n_clips: float | None
+    none: float | None
+    minimum: float | None
+    strong: float | None
+    source: str
+    as_documented: dict[str, Any]
+    qualifier: str
+    because: str
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipRow:
+    """One generated clip and what was measured on it."""
+
+    emotion: str
+    prompt: str
+    file: str
+    tempo_bpm: float | None
+    mode: str
+    rms: float | None
+    brightness_hz: float | None
+    matches: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A whole verdict record, with every field present."""
+
+    state: str
+    stage: str
+    verdict: str | None
+    reason: str
+    next_command: str
+    path: tuple[PathNode, ...]
+    model: dict[str, Any]
+    design: dict[str, Any]
+    claims: tuple[ClaimRow, ...]
+    clips: tuple[ClipRow, ...]
+    warnings: tuple[str, ...]
+    environment: dict[str, Any]
+
+    @property
+    def instruments(self) -> tuple[ClaimRow, ...]:
+        """Checks of the apparatus; one that fails makes the rest invalid."""
+        return self._of_role("instrument")
+
+    @property
+    def gates(self) -> tuple[ClaimRow, ...]:
+        """The claims on which the verdict rests."""
+        return self._of_role("gate")
+
+    @property
+    def panel(self) -> tuple[ClaimRow, ...]:
+        """Claims that are tested together and accompany the verdict."""
+        return self._of_role("panel")
+
+    @property
+    def descriptive(self) -> tuple[ClaimRow, ...]:
+        """Whatever never decides, and whatever has a role that is not known."""
+        return tuple(claim for claim in self.claims if claim.role not in _ROLES)
+
+    @property
+    def failed_checks(self) -> tuple[ClaimRow, ...]:
+        """Instrument checks that are anything but supported."""
+        return tuple(c for c in self.instruments if c.status != "supported")
+
+    @property
+    def passed_checks(self) -> tuple[ClaimRow, ...]:
+        """Instrument checks that are supported."""
+        return tuple(c for c in self.instruments if c.status == "supported")
+
+    def _of_role(self, role: str) -> tuple[ClaimRow, ...]:
+        return tuple(claim for claim in self.claims if claim.role == role)

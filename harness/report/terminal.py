@@ -1,0 +1,238 @@
+"""The verdict on a terminal: plain text, aligned, no wider than it is told to be.
+
+Conventions
+-----------
+Widths are in terminal cells: a wide East Asian character takes two, a combining mark
+none. Characters that steer a terminal are dropped from whatever the record says. Texts
+are cut before numbers are; where the numbers alone do not fit, they are wrapped.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.report import numerals, wording
+from harness.report.record import ClaimRow, Record, grouped, read_record
+
+__all__ = ["cells", "cut", "summary_lines", "wrapped"]
+
+_Row = tuple[str, tuple[str, ...] | None]  # a name, and its numbers if it has any
+
+_GAP = "  "
+_HEADINGS = ("status", "value", "interval", "p", "prompts/clips")
+_SHORTEST_NAME = 18  # narrower than this, a claim's name says nothing
+
+
+def summary_lines(
+    verdict: Mapping[str, Any],
+    *,
+    width: int,
+    report: str = "reports/latest/report.html",
+) -> list[str]:
+    """Sum up a verdict record in lines of at most `width` cells.
+
+    Parameters
+    ----------
+    verdict
+        The record as parsed from `verdict.json`; any field may be missing or null.
+    width
+        Cells per line, at least 1.
+    report
+        Where the page is.
+
+    Returns
+    -------
+    list of str
+        Verdict and reason, path, instrument checks, claims, next command, report.
+
+    Raises
+    ------
+    ValueError
+        If `width` is smaller than 1.
+    """
+    if width < 1:
+        msg = f"`width` must be at least 1, got {width}. Pass the terminal's columns."
+        raise ValueError(msg)
+    record = read_record(verdict)
+    return [
+        *_top(record, width=width),
+        *_path(record, width=width),
+        *wrapped(f"instrument: {wording.checks_line(record)}", width=width),
+        *_claims(record, width=width),
+        *_bottom(record, width=width, report=report),
+    ]
+
+
+def cells(text: str) -> int:
+    """Count the terminal cells that `text` takes."""
+    return sum(_cell(character) for character in text)
+
+
+def cut(text: str, *, width: int) -> str:
+    """Shorten `text` to `width` cells, ending in dots where something was lost."""
+    if cells(text) <= width:
+        return text
+    dots = "..."[:width]
+    kept, used = [], len(dots)
+    for character in text:
+        used += _cell(character)
+        if used > width:
+            break
+        kept.append(character)
+    return "".join(kept).rstrip() + dots
+
+
+def wrapped(text: str, *, width: int, indent: str = "") -> list[str]:
+    """Break `text` at its spaces into lines of at most `width` cells.
+
+    Parameters
+    ----------
+    text
+        Any text; what steers a terminal is dropped.
+    width
+        Cells per line. A word that is longer is broken too.
+    indent
+        What every line but the first begins with, where there is room for it.
+    """
+    indent = indent if len(indent) * 2 < width else ""
+    lines: list[str] = []
+    line = ""
+    for word in _plain(text).split():
+        for piece in _pieces(word, width=width - len(indent)):
+            joined = f"{line} {piece}" if line.strip() else line + piece
+            if line.strip() and cells(joined) > width:
+                lines.append(line)
+                joined = indent + piece
+            line = joined
+    return [*lines, line] if line else lines
+
+
+def _pieces(word: str, *, width: int) -> list[str]:
+    """Break a word into pieces of at most `width` cells."""
+    pieces = [""]
+    for character in word:
+        fitting = character if _cell(character) <= width else "?"
+        if cells(pieces[-1]) + _cell(fitting) > width:
+            pieces.append("")
+        pieces[-1] += fitting
+    return pieces
+
+
+def _plain(text: str) -> str:
+    """Put text on one line and drop what steers a terminal (categories C)."""
+    flat = " ".join(text.split())
+    return "".join(c for c in flat if not unicodedata.category(c).startswith("C"))
+
+
+def _cell(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _top(record: Record, *, width: int) -> list[str]:
+    word, gloss, _ = wording.headline(record)
+    run = f"{record.stage or 'run'} of {numerals.fact(record.model.get('name'))}"
+    return [
+        *wrapped(f"{word}: {gloss} ({run})", width=width),
+        *wrapped(wording.why(record), width=width),
+    ]
+
+
+def _path(record: Record, *, width: int) -> list[str]:
+    steps = [
+        f"{number}. {wording.asked(step)} {step.answer or '-'}"
+        + (f": {step.because}" if step.because else "")
+        for number, step in enumerate(record.path, start=1)
+    ]
+    return [cut(_plain(step), width=width) for step in steps]
+
+
+def _claims(record: Record, *, width: int) -> list[str]:
+    shown = (("gates", record.gates), ("panel", record.panel))
+    tables = {title: _rows(claims) for title, claims in shown if claims}
+    if not tables:
+        return wrapped("no gate claim has been decided", width=width)
+    numbers = [row for rows in tables.values() for _, row in rows if row is not None]
+    sizes = [max(map(len, column)) for column in zip(_HEADINGS, *numbers, strict=True)]
+    lines: list[str] = []
+    for title, rows in tables.items():
+        lines += ["", *_table(title, rows, sizes=sizes, width=width)]
+    return lines
+
+
+def _rows(claims: tuple[ClaimRow, ...]) -> list[_Row]:
+    """Name the rows of a table; a family has a row of its own, without numbers."""
+    rows: list[_Row] = []
+    for family in grouped(claims):
+        title = _plain(f"{family[0].id}: {family[0].statement}".rstrip(": "))
+        if len(family) == 1:
+            member = f" ({family[0].member})" if family[0].member else ""
+            rows.append((title + _plain(member), _numbers(family[0])))
+            continue
+        rows.append((f"{title} ({wording.tally(family)})", None))
+        for claim in family:
+            name = _plain(claim.member) or "unnamed member"
+            rows.append((f"  {name}", _numbers(claim)))
+    return rows
+
+
+def _numbers(claim: ClaimRow) -> tuple[str, ...]:
+    status = claim.status.upper()
+    if claim.status == "supported" and claim.strength == "strong":
+        status += " strong"
+    texts = (
+        status,
+        wording.effect(claim, short=True),
+        wording.interval(claim),
+        numerals.p_value(claim.p),
+        wording.sample_size(claim).replace(" ", ""),
+    )
+    return tuple(numerals.ascii_only(_plain(text)) for text in texts)
+
+
+def _table(
+    title: str, rows: Sequence[_Row], *, sizes: Sequence[int], width: int
+) -> list[str]:
+    """Align a table, or stack its cells where too little is left for a name."""
+    room = width - sum(sizes) - len(_GAP) * len(sizes)
+    if room < _SHORTEST_NAME:
+        return _stacked(title, rows, width=width)
+    lines = [_aligned(title, _HEADINGS, sizes=sizes, room=room)]
+    for name, numbers in rows:
+        if numbers is None:
+            lines.append(cut(name, width=width))
+        else:
+            lines.append(_aligned(name, numbers, sizes=sizes, room=room))
+    return lines
+
+
+def _aligned(
+    name: str, numbers: Sequence[str], *, sizes: Sequence[int], room: int
+) -> str:
+    shown = cut(name, width=room)
+    status = numbers[0].ljust(sizes[0])
+    rest = [text.rjust(size) for text, size in zip(numbers, sizes, strict=True)][1:]
+    return _GAP.join([shown + " " * (room - cells(shown)), status, *rest])
+
+
+def _stacked(title: str, rows: Sequence[_Row], *, width: int) -> list[str]:
+    lines = wrapped(title, width=width)
+    for name, numbers in rows:
+        lines.append(cut(name, width=width))
+        if numbers is not None:
+            status, value, interval, p, size = numbers
+            text = f"{status} {value} {interval} p {p} n {size}"
+            lines += wrapped(text, width=width, indent="    ")
+    return lines
+
+
+def _bottom(record: Record, *, width: int, report: str) -> list[str]:
+    step = record.next_command or wording.next_step(record)
+    return [
+        "",
+        *wrapped(f"next: {step}", width=width, indent="      "),
+        *wrapped(f"report: {report}", width=width, indent="        "),
+    ]

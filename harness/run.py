@@ -1,0 +1,268 @@
+"""One run: what is under test, with which design, and where its clips are.
+
+`open_run` refuses a bad request before anything is spent. It imports neither audiocraft
+nor, once a model has been seen, torch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.collect import collect, repeat_check
+from harness.files import FileError, read_json, write_json
+from harness.inference.looks import Look, design_for, look_for
+from harness.models.checkpoint import (
+    Checkpoint,
+    describe,
+    file_identity,
+    locate,
+    text_encoder_files,
+)
+from harness.models.protocol import ModelCard, ModelError
+from harness.prompts import Prompt, PromptBank, PromptError, load_bank
+from harness.sampling.plan import Generation, Plan, make_plan
+from harness.store import Store, StoreError
+
+if TYPE_CHECKING:
+    from harness.sampling.sampler import Sampler
+
+__all__ = ["DEFAULT_EMOTIONS", "Request", "Run", "RunError", "open_run"]
+
+DEFAULT_EMOTIONS = ("happy", "sad", "calm", "energetic")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+_NVIDIA_DRIVER = ("/proc/driver/nvidia/version", "/dev/dxg")
+
+
+class RunError(Exception):
+    """The run that was asked for cannot be made: what, and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the user asked for; see `pytest --help`."""
+
+    model: str
+    samples: int
+    duration: float
+    emotions: tuple[str, ...]
+    prompts: str
+    store: Path
+    device: str
+    dtype: str
+    batch_size: int
+    seed: int
+
+
+class Run:
+    """A request that can be met."""
+
+    def __init__(
+        self,
+        request: Request,
+        *,
+        checkpoint: Checkpoint,
+        card: ModelCard,
+        bank: PromptBank,
+        prompts: tuple[Prompt, ...],
+        plan: Plan,
+        store: Store,
+        look: Look,
+    ) -> None:
+        self.request = request
+        self.checkpoint = checkpoint
+        self.card = card
+        self.bank = bank
+        self.prompts = prompts
+        self.plan = plan
+        self.store = store
+        self.look = look
+
+    def collect(self, on_progress: Callable[[float], None]) -> int:
+        """Generate the clips that the store lacks; returns how many were made here."""
+        made = collect(self.plan, self.store, self._load_sampler, on_progress=on_progress)
+        self.repeat = repeat_check(self.plan, self.store, self._load_sampler)
+        self.__dict__.pop("_sampler", None)  # the model is not needed again
+        return made
+
+    def _load_sampler(self) -> Sampler:
+        return self._sampler
+
+    @cached_property
+    def _sampler(self) -> Sampler:
+        import torch
+
+        from harness.models.musicgen import load
+        from harness.sampling.sampler import Sampler
+
+        generation = self.plan.generation
+        if generation.device_type == "cpu":
+            # One thread, because the number of threads changes the last bits of a sum
+            # and a clip's bytes must not depend on it; workers (-n) use the other cores.
+            torch.set_num_threads(1)
+        model = load(
+            self.checkpoint,
+            self.card,
+            device=generation.device_type,
+            dtype=getattr(torch, generation.dtype),
+        )
+        return Sampler(model, generation)
+
+    def header(self) -> list[str]:
+        """What is under test, for people."""
+        card, request = self.card, self.request
+        generation = self.plan.generation
+        counts = design_for(request.samples)
+        here = len(self.plan.clips) - len(self.store.missing(self.plan.clips))
+        look = f"{self.look.kind} look"
+        if self.look.number is not None:
+            look = f"look {self.look.number} of 4, alpha {self.look.alpha:g} of .05"
+        elif self.look.kind == "smoke":
+            look = "smoke run: fewer than 10 clips per emotion are never evidence"
+        return [
+            f"model: {card.name} ({card.parameters / 1e6:.1f} M parameters, {card.layers} "
+            f"layers x {card.d_model}, fingerprint {card.fingerprint[:12]})",
+            f"design: {', '.join(request.emotions)}; {request.samples} clips each = "
+            f"{counts.prompts_per_emotion} prompts x {counts.seeds_per_prompt} seeds of "
+            f"{request.duration:g} s; prompts {self.bank.name}; seed {request.seed}",
+            f"look: {look}",
+            f"engine: {generation.device_type} {generation.dtype}, micro-batches of "
+            f"{generation.batch_size}, {card.steps(request.duration)} steps a clip",
+            f"store: {request.store} ({here} of {len(self.plan.clips)} clips are there)",
+        ]
+
+    def design_record(self) -> dict[str, Any]:
+        """The `design` of verdict.json."""
+        counts = design_for(self.request.samples)
+        return {
+            "emotions": list(self.request.emotions),
+            "prompts_per_emotion": counts.prompts_per_emotion,
+            "seeds_per_prompt": counts.seeds_per_prompt,
+            "clips_per_emotion": self.request.samples,
+            "duration_s": self.request.duration,
+            "look": self.look.number,
+            "alpha": self.look.alpha,
+            "alpha_spent": self.look.alpha_spent,
+            "seed": self.request.seed,
+            "bank": self.bank.name,
+            "bank_digest": self.bank.digest,
+        }
+
+    def model_record(self) -> dict[str, Any]:
+        """The `model` of verdict.json."""
+        names = ("name", "fingerprint", "layers", "d_model", "parameters")
+        return {name: getattr(self.card, name) for name in names}
+
+
+def open_run(request: Request) -> Run:
+    """Check the request and find everything it needs.
+
+    Raises
+    ------
+    RunError
+        With one line that says what was wrong, where, and what to do.
+    """
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no network unless asked for
+    try:
+        return _open(request)
+    except (ModelError, PromptError, StoreError, FileError) as error:
+        raise RunError(str(error)) from error
+
+
+def _open(request: Request) -> Run:
+    bank = load_bank(request.prompts)
+    counts = design_for(request.samples)
+    prompts = bank.select(request.emotions, counts.prompts_per_emotion, seed=request.seed)
+    if len(request.emotions) < 2:
+        msg = "`--emotions` must name at least two, got one: there is nothing to compare."
+        raise RunError(msg)
+    checkpoint = locate(request.model)
+    device_type = _device_type(request.device)
+    card = _card(request.store, checkpoint)
+    if request.duration > card.max_duration_seconds:
+        msg = (
+            f"`--duration {request.duration:g}` is beyond the context of {card.name}: must "
+            f"be at most {card.max_duration_seconds:g} s."
+        )
+        raise RunError(msg)
+    generation = Generation(
+        duration_seconds=request.duration,
+        dtype=_dtype(request.dtype, device_type),
+        device_type=device_type,
+        batch_size=request.batch_size,
+    )
+    plan = make_plan(
+        prompts,
+        seeds_per_prompt=counts.seeds_per_prompt,
+        seed=request.seed,
+        fingerprint=card.fingerprint,
+        generation=generation,
+    )
+    return Run(
+        request,
+        checkpoint=checkpoint,
+        card=card,
+        bank=bank,
+        prompts=prompts,
+        plan=plan,
+        store=Store(request.store, card),
+        look=look_for(request.samples),
+    )
+
+
+def _device_type(device: str) -> str:
+    if device == "cpu":
+        return device
+    available = any(Path(p).exists() for p in _NVIDIA_DRIVER) and _cuda_works()
+    if device == "cuda" and not available:
+        msg = "`--device cuda` was asked for, but there is no CUDA here. Use --device cpu."
+        raise RunError(msg)
+    return "cuda" if available else "cpu"
+
+
+def _cuda_works() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _dtype(dtype: str, device_type: str) -> str:
+    if dtype == "float16" and device_type == "cpu":
+        msg = "`--dtype float16` needs CUDA. Use float32 or bfloat16 on the CPU."
+        raise RunError(msg)
+    if dtype != "auto":
+        return dtype
+    return "float16" if device_type == "cuda" else "float32"
+
+
+def _card(store: Path, checkpoint: Checkpoint) -> ModelCard:
+    """The model's card; opening the checkpoint is spared while its files are unchanged."""
+    path = store / "cards.json"
+    known: dict[str, Any] = read_json(path) or {}
+    entry = known.get(checkpoint.name)
+    if entry and _unchanged(entry, checkpoint):
+        return ModelCard.from_dict(entry["card"])
+    card = describe(checkpoint)
+    files = [*_files(checkpoint), *text_encoder_files(checkpoint, card.text_encoder)]
+    identities = {str(file): file_identity(file) for file in files}
+    entry = {"files": identities, "card": card.as_dict()}
+    write_json(path, {**known, checkpoint.name: entry})
+    return card
+
+
+def _unchanged(entry: dict[str, Any], checkpoint: Checkpoint) -> bool:
+    files: dict[str, str] = entry["files"]
+    if not {str(f) for f in _files(checkpoint)} <= set(files):
+        return False
+    return all(
+        Path(name).is_file() and file_identity(Path(name)) == identity
+        for name, identity in files.items()
+    )
+
+
+def _files(checkpoint: Checkpoint) -> list[Path]:
+    return [checkpoint.language_model, checkpoint.codec]

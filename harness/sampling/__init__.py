@@ -1,0 +1,1 @@
+"""From prompts to clips: plan what is needed, decode it, and capture while decoding."""

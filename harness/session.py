@@ -1,0 +1,87 @@
+"""The process that decides: gathers decisions, writes the verdict, sets the exit code.
+
+A pytest plugin object that exists once per run, never in an xdist worker. The set of
+tests that must decide is fixed at collection; a test that never reported is missing.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.progress import watched
+from harness.record import VerdictRecord
+from harness.run import Run
+from harness.verdict import EXIT_CODES, Verdict
+
+__all__ = ["EXIT_NO_VERDICT", "DecidingSession"]
+
+EXIT_NO_VERDICT = 12  # something that had to be decided was not
+_FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+
+
+class DecidingSession:
+    """Hooks of the deciding process; says `running` on disk from the start."""
+
+    def __init__(self, run: Run, report_dir: Path) -> None:
+        self.run = run
+        self.record = VerdictRecord(run, report_dir)
+        self.record.write_running()
+        self.started = time.monotonic()
+        self.collected: set[str] = set()
+        self.decisions: dict[str, dict[str, Any]] = {}
+        self.verdict: dict[str, Any] | None = None
+        self._exits = ExitStack()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        for item in session.items:
+            if item.get_closest_marker("claim") or item.get_closest_marker("control"):
+                self.collected.add(item.nodeid)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+        first = not self.collected
+        self.collected.update(nodeid for nodeid in ids if nodeid.startswith("hypotheses/"))
+        store, plan = self.run.store, self.run.plan
+        missing = len(store.missing(plan.clips)) if first else 0
+        if missing:
+            there = len(plan.clips) - missing
+            shown = watched(lambda: store.count(plan.keys) - there, missing)
+            self._exits.enter_context(shown)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        decided = getattr(report, "skeptic", None)
+        if decided is not None:
+            self.decisions[report.nodeid] = decided
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        self._exits.close()
+        self.verdict = self.record.finish(
+            self.decisions,
+            undecided=sorted(self.collected - set(self.decisions)),
+            interrupted=exitstatus not in _FINISHED,
+            seconds=time.monotonic() - self.started,
+        )
+        if exitstatus in _FINISHED:
+            verdict = self.verdict["verdict"]
+            session.exitstatus = EXIT_CODES[Verdict(verdict)] if verdict else EXIT_NO_VERDICT
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self.verdict is None:
+            return
+        from harness.report import summary_lines
+
+        terminalreporter.section("verdict")
+        lines = summary_lines(
+            self.verdict,
+            width=shutil.get_terminal_size().columns,
+            report=str(self.record.directory / "report.html"),
+        )
+        for line in lines:
+            terminalreporter.write_line(line)

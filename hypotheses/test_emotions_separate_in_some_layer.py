@@ -1,0 +1,34 @@
+"""Claim: in some layer, clips of one emotion are more alike than clips of different emotions.
+
+Null: emotions are exchangeable among the prompts of a template.
+Effect: mean centred cosine within emotions minus between, over pairs of different prompts
+and different templates, in the layer that other templates choose.
+Controls: emotions shuffled within templates; the null half, which never saw the words.
+Source: Next Steps, 'Success Criteria' (> 2 %); Solution Strategy, 'Phase 1'.
+"""
+
+import pytest
+
+from harness.evidence import layer_evidence, signal_evidence, silence
+
+
+@pytest.mark.claim("layer_signal")
+def test_emotions_separate_in_some_layer(run, activations, clips, decide_claim):
+    evidence = signal_evidence(
+        activations.conditional,
+        clips,
+        null=activations.null,
+        first_step=activations.first_step,
+        alpha=run.look.alpha,
+    )
+    decide_claim(evidence)
+
+
+@pytest.mark.claim("layer_signal_by_layer")
+def test_emotions_separate_in_the_layer(layer, activations, clips, decide_claim):
+    decide_claim(layer_evidence(activations.conditional, clips, layer))
+
+
+@pytest.mark.control("layer_signal")
+def test_shuffled_emotions_do_not_separate(activations, clips, decide_claim):
+    decide_claim(silence(signal_evidence(activations.conditional, clips.shuffled())))

@@ -1,0 +1,135 @@
+"""The terminal summary fits, keeps its numbers, and never announces what is not so."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.report.terminal import cells, cut, summary_lines, wrapped
+
+RECORDS: dict[str, dict[str, Any]] = json.loads(
+    Path(__file__).with_name("test_report_records.json").read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("width", [1, 2, 7, 20, 40, 60, 79, 80, 100, 132, 250])
+def test_no_line_is_wider_than_the_terminal(name: str, width: int) -> None:
+    assert max(map(cells, summary_lines(RECORDS[name], width=width))) <= width
+
+
+@settings(max_examples=60)
+@given(text=st.text(max_size=80), width=st.integers(min_value=1, max_value=120))
+def test_no_text_of_the_record_makes_a_line_too_wide(text: str, width: int) -> None:
+    verdict = copy.deepcopy(RECORDS["GO"])
+    verdict.update(reason=text, next_command=text, stage=text)
+    verdict["path"][0] = {"node": text, "answer": text, "because": text}
+    verdict["claims"][0].update(status=text, id=text)
+    verdict["claims"][9].update(statement=text, unit=text, status=text)
+    verdict["claims"][11].update(member=text)
+    assert max(map(cells, summary_lines(verdict, width=width, report=text))) <= width
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+def test_numbers_are_never_cut(width: int) -> None:
+    text = " ".join(summary_lines(RECORDS["GO"], width=width))
+    for number in ("4.72 %", "[3.39, 6.05]", "82.9 BPM", "[0.0030, 0.0190]", "0.0710"):
+        assert number in text
+
+
+def test_columns_of_gates_and_panel_are_aligned() -> None:
+    lines = summary_lines(RECORDS["GO"], width=110)
+    heads = [line for line in lines if line.endswith("prompts/clips")]
+    assert [head.split()[0] for head in heads] == ["gates", "panel"]
+    rows = [line for line in lines if re.search(r"\d+/\d+$", line)]
+    assert len(rows) == 11
+    assert {len(line) for line in (*heads, *rows)} == {110}
+    assert {row.index(row.split("  SUPPORTED")[-1]) for row in rows} <= {0, *range(110)}
+    starts = {
+        row.index(word) for row in rows for word in ("SUPPORTED", "WEAK") if word in row
+    }
+    assert starts == {heads[0].index("status")}
+
+
+def test_a_family_has_one_row_of_its_own_and_one_per_member() -> None:
+    lines = summary_lines(RECORDS["PIVOT"], width=120)
+    top = next(i for i, line in enumerate(lines) if line.startswith("tempo_gap:"))
+    assert [line.startswith("  ") for line in lines[top + 1 : top + 6]] == [
+        *[True] * 4,
+        False,
+    ]
+    assert "happy against sad" in lines[top + 1]
+
+
+def test_passed_checks_take_one_line() -> None:
+    lines = summary_lines(RECORDS["GO"], width=80)
+    assert "instrument: 9 of 9 checks passed" in lines
+    assert not any("tempo_calibrated" in line for line in lines)
+
+
+def test_failed_checks_are_named() -> None:
+    text = " ".join(summary_lines(RECORDS["FIX"], width=200))
+    assert (
+        "instrument: 7 of 9 checks passed; not passed: "
+        "steps_complete (invalid); tempo_calibrated (invalid)"
+    ) in text
+
+
+@pytest.mark.parametrize("state", ["running", "incomplete"])
+def test_a_stale_go_is_not_repeated(state: str) -> None:
+    verdict = {**RECORDS["GO"], "state": state, "reason": None}
+    text = "\n".join(summary_lines(verdict, width=120))
+    assert text.startswith("No verdict")
+    assert not re.search(r"\bGO\b", text)
+    assert re.search(r"\bGO\b", "\n".join(summary_lines(RECORDS["GO"], width=120)))
+
+
+def test_next_command_and_report_come_last() -> None:
+    lines = summary_lines(RECORDS["EXTEND"], width=80, report="here/report.html")
+    assert lines[-2:] == [
+        "next: pytest --lf --samples 20",
+        "report: here/report.html",
+    ]
+
+
+def test_a_path_is_one_line_per_node() -> None:
+    lines = summary_lines(RECORDS["GO"], width=50)
+    steps = [line for line in lines if re.match(r"\d\. ", line)]
+    assert len(steps) == len(RECORDS["GO"]["path"])
+    assert steps[0] == "1. Is the instrument sound? yes: 9 of 9 checks ..."
+
+
+def test_characters_that_steer_a_terminal_are_dropped() -> None:
+    verdict = {**RECORDS["GO"], "reason": "red \x1b[31mtext\x07 \u202eback \ud800"}
+    text = "\n".join(summary_lines(verdict, width=80))
+    assert "red [31mtext back" in text
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e\ud800]", text)
+
+
+def test_the_summary_is_ascii_where_the_record_is() -> None:
+    for verdict in RECORDS.values():
+        assert "\n".join(summary_lines(verdict, width=100)).isascii()
+
+
+def test_a_wide_character_takes_two_cells() -> None:
+    assert cells("音楽") == 4
+    assert cut("音楽の感情", width=7) == "音楽..."
+    assert wrapped("音楽 の感情", width=6) == ["音楽", "の感情"]
+    assert wrapped("音", width=1) == ["?"]
+
+
+def test_a_text_that_fits_is_not_cut() -> None:
+    assert cut("signal", width=6) == "signal"
+    assert cut("signals", width=6) == "sig..."
+
+
+def test_a_width_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="`width` must be at least 1, got 0"):
+        summary_lines(RECORDS["GO"], width=0)
