@@ -8,7 +8,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CLAIMS_FILE", "Claim", "ClaimError", "Thresholds", "acoustic_rules", "load_claims", "settings"]
+__all__ = [
+    "CLAIMS_FILE",
+    "Claim",
+    "ClaimError",
+    "Thresholds",
+    "acoustic_rules",
+    "load_claims",
+    "settings",
+]
 
 CLAIMS_FILE = Path(__file__).parents[1] / "hypotheses" / "claims.toml"
 ROLES = ("instrument", "gate", "panel", "descriptive")
@@ -40,7 +48,9 @@ class Claim:
     direction: str
     thresholds: Thresholds
     documented: str | None = None  # what the documents found
-    contrasts: tuple[tuple[str, str], ...] = ()  # (more, less), in the expected direction
+    contrasts: tuple[
+        tuple[str, str], ...
+    ] = ()  # (more, less), in the expected direction
 
     def control(self) -> Claim:
         """The claim that this claim's measure can be trusted.
@@ -57,7 +67,9 @@ class Claim:
             source="Reality Check, 'Always Run Control Tests First'",
             week=self.week,
             role="instrument",
-            unit="share of planted faults found" if checks else "p with shuffled labels",
+            unit="share of planted faults found"
+            if checks
+            else "p with shuffled labels",
             direction="above",
             thresholds=Thresholds(minimum=minimum),
         )
@@ -110,8 +122,14 @@ def _claim(entry: dict[str, Any]) -> Claim:
             f"above or below, got {claim.role} and {claim.direction}."
         )
         raise ClaimError(msg)
-    given = [v for v in (levels.get(k) for k in ("none", "minimum", "strong")) if v is not None]
+    given = [
+        v
+        for v in (levels.get(k) for k in ("none", "minimum", "strong"))
+        if v is not None
+    ]
     if given != sorted(given, reverse=claim.direction == "below"):
-        msg = f"Claim `{claim.id}`: thresholds must go from none to strong, got {given}."
+        msg = (
+            f"Claim `{claim.id}`: thresholds must go from none to strong, got {given}."
+        )
         raise ClaimError(msg)
     return claim

@@ -46,16 +46,19 @@ def collect(
                 time.sleep(_POLL_SECONDS)
                 continue
             sampler = sampler or load_sampler()
-            already = made
-            for samples in sampler.generate(
-                mine, on_progress=lambda done, already=already: on_progress(already + done)
-            ):
+            batches = sampler.generate(mine, on_progress=_after(made, on_progress))
+            for samples in batches:
                 for sample in samples:
                     _put(sample, store, sampler)
                 made += len(samples)
     if made:
         store.write_metadata()
     return made
+
+
+def _after(made: int, on_progress: Callable[[float], None]) -> Callable[[float], None]:
+    """Progress of a batch, told as progress of everything."""
+    return lambda done: on_progress(made + done)
 
 
 def _take(
@@ -71,7 +74,7 @@ def _take(
         except Timeout:
             continue
         if store.has(clip.key):
-            lease.lock.release()
+            lease.release()
         else:
             mine.append(clip)
     return mine

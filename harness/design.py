@@ -2,8 +2,9 @@
 
 Conventions
 -----------
-Prompts are numbered in the order of the plan. `emotion` and `template` are integer codes
-by prompt; `prompt_of_clip` is by clip. Templates are None where the bank is not matched.
+Prompts are numbered in the order of the plan. `emotion` and `template` are integer
+codes by prompt; `prompt_of_clip` is by clip. Templates are None where the bank is not
+matched.
 """
 
 from __future__ import annotations
@@ -64,7 +65,10 @@ class ClipTable:
     def relabelings(self) -> Relabelings:
         """Emotions shuffled among prompts, within templates where these are matched."""
         return relabelings(
-            self.emotion, template=self.template, count=RELABELINGS, rng=self.rng("labels")
+            self.emotion,
+            template=self.template,
+            count=RELABELINGS,
+            rng=self.rng("labels"),
         )
 
     def rng(self, purpose: str) -> np.random.Generator:
@@ -72,7 +76,7 @@ class ClipTable:
         return np.random.default_rng([_SEED, *purpose.encode()])
 
     def shuffled(self) -> ClipTable:
-        """The same clips with their emotions shuffled: what a control is measured on."""
+        """The same clips with their emotions shuffled, for a control."""
         labels = relabelings(
             self.emotion, template=self.template, count=2, rng=self.rng("control")
         ).labels[-1]
@@ -85,11 +89,34 @@ class ClipTable:
         dealt[second] = self.rng("mismatch").permutation(dealt[second])
         return ClipTable(**{**self._fields(), "prompt_of_control": dealt})
 
+    def restricted(
+        self, emotions: tuple[str, ...]
+    ) -> tuple[ClipTable, npt.NDArray[np.bool_]]:
+        """The prompts and clips of some emotions only, and which clips these are."""
+        codes = [self.emotions.index(e) for e in emotions]
+        prompts = np.isin(self.emotion, codes)
+        clips, controls = prompts[self.prompt_of_clip], prompts[self.prompt_of_control]
+        renumbered = np.cumsum(prompts) - 1
+        recoded = {code: index for index, code in enumerate(codes)}
+        template = None if self.template is None else self.template[prompts]
+        table = ClipTable(
+            specs=tuple(s for s, keep in zip(self.specs, clips, strict=True) if keep),
+            controls=tuple(
+                s for s, keep in zip(self.controls, controls, strict=True) if keep
+            ),
+            emotions=emotions,
+            emotion=np.array([recoded[int(code)] for code in self.emotion[prompts]]),
+            template=template,
+            prompt_of_clip=renumbered[self.prompt_of_clip[clips]],
+            prompt_of_control=renumbered[self.prompt_of_control[controls]],
+        )
+        return table, clips
+
     def _fields(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def by_prompt(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Mean over each prompt's clips, `(prompts, ...)`; clips without a value are left out."""
+        """Mean over each prompt's clips, `(prompts, ...)`; NaN is left out."""
         means = np.full((self.n_prompts, *values.shape[1:]), np.nan)
         for prompt in range(self.n_prompts):
             own = values[self.prompt_of_clip == prompt]

@@ -18,7 +18,11 @@ from harness.inference.maxt import MaxT, max_t
 from harness.inference.paired import paired_gap, rate_over_chance
 from harness.inference.relabel import p_value, relabelings, smallest_attainable_p
 from harness.inference.selection import cross_fitted
-from harness.measures.dimensions import differing_shares, documented_shares, emotion_pairs
+from harness.measures.dimensions import (
+    differing_shares,
+    documented_shares,
+    emotion_pairs,
+)
 from harness.measures.probe import (
     confusion,
     documented_accuracy,
@@ -48,6 +52,7 @@ __all__ = [
 ]
 
 Array = npt.NDArray[np.floating[Any]]
+Floats = npt.NDArray[np.float64]
 AUDIO_BORNE = "audio-borne"
 FEWER_RELABELINGS = 2_000  # where each costs a fit or a sweep over dimensions
 
@@ -55,7 +60,7 @@ FEWER_RELABELINGS = 2_000  # where each costs a fit or a sweep over dimensions
 def gap_evidence(
     values: npt.NDArray[np.float64], table: ClipTable, contrast: tuple[str, str]
 ) -> Evidence:
-    """By how much one emotion exceeds another in something heard, one value per clip."""
+    """By how much one emotion exceeds another in a value heard in each clip."""
     more, less = contrast
     by_prompt = table.by_prompt(values)
     a, b = (table.of_emotion(by_prompt, emotion) for emotion in contrast)
@@ -66,7 +71,9 @@ def gap_evidence(
         count=RELABELINGS,
         rng=table.rng("gap"),
     )
-    clips = {e: values[table.emotion_of_clip == table.emotions.index(e)] for e in contrast}
+    clips = {
+        e: values[table.emotion_of_clip == table.emotions.index(e)] for e in contrast
+    }
     return Evidence(
         effect=gap.effect,
         p=gap.p,
@@ -85,7 +92,7 @@ def gap_evidence(
 
 
 def match_evidence(matches: npt.NDArray[np.bool_], table: ClipTable) -> Evidence:
-    """Share of clips that meet their emotion's rule; `matches` is `(clips, emotions)`."""
+    """Share of clips that meet their own rule; `matches` is `(clips, emotions)`."""
     rates = table.by_prompt(matches.astype(np.float64))
     found = rate_over_chance(
         rates,
@@ -96,7 +103,8 @@ def match_evidence(matches: npt.NDArray[np.bool_], table: ClipTable) -> Evidence
     )
     own = matches[np.arange(table.n_clips), table.emotion_of_clip]
     by_emotion = {
-        e: float(own[table.emotion_of_clip == k].mean()) for k, e in enumerate(table.emotions)
+        e: float(own[table.emotion_of_clip == k].mean())
+        for k, e in enumerate(table.emotions)
     }
     return Evidence(
         effect=found.rate,
@@ -112,7 +120,7 @@ def match_evidence(matches: npt.NDArray[np.bool_], table: ClipTable) -> Evidence
 
 
 def silence(found: Evidence) -> Evidence:
-    """What a claim's measure found where nothing was put: its p, which should be large."""
+    """What a measure found where nothing was put: its p, which should be large."""
     return Evidence(
         effect=found.p,
         n_prompts=found.n_prompts,
@@ -129,10 +137,12 @@ def _units(table: ClipTable) -> int:
     return int(table.units.max()) + 1
 
 
-def _signal(activations: Array, table: ClipTable) -> tuple[Array, npt.NDArray[np.float64], MaxT]:
+def _signal(activations: Array, table: ClipTable) -> tuple[Floats, Floats, MaxT]:
     """Gram, signal of every relabeling and layer, and its corrected p."""
     gram = prompt_gram(activations, table.prompt_of_clip)
-    statistics = emotion_signals(gram, table.relabelings.labels, template=table.template)
+    statistics = emotion_signals(
+        gram, table.relabelings.labels, template=table.template
+    )
     return gram, statistics, max_t(statistics, exact=table.relabelings.exact)
 
 
@@ -146,8 +156,9 @@ def signal_evidence(
 ) -> Evidence:
     """Within minus between emotions in the best layer, chosen on other templates.
 
-    p is the family's max-T p over layers. With `null` (the half that never saw the words)
-    the effect is called audio-borne if it is there too, at `alpha`, else text-borne.
+    p is the family's max-T p over layers. With `null` (the half that never saw the
+    words) the effect is called audio-borne if it is there too, at `alpha`, else
+    text-borne.
     """
     gram, statistics, tested = _signal(activations, table)
     score = signal_of_units(
@@ -265,9 +276,8 @@ def dimension_evidence(
     shares = differing_shares(by_prompt, drawn.labels)
     layers, pairs = shares.shape[1:]
     tested = max_t(shares.reshape(len(shares), -1), exact=drawn.exact)
-    column = emotion_pairs(len(table.emotions)).index(
-        tuple(sorted(table.emotions.index(e) for e in pair))
-    )
+    first, second = sorted(table.emotions.index(e) for e in pair)
+    column = emotion_pairs(len(table.emotions)).index((first, second))
     p = tested.p.reshape(layers, pairs)[:, column]
     excess = shares[0, :, column] - shares[:, :, column].mean(0)
     best = int(np.argmin(p - 1e-9 * excess))
@@ -289,7 +299,11 @@ def dimension_evidence(
 
 
 def probe_evidence(
-    activations: Array, table: ClipTable, *, null: Array | None = None, alpha: float = 0.0
+    activations: Array,
+    table: ClipTable,
+    *,
+    null: Array | None = None,
+    alpha: float = 0.0,
 ) -> Evidence:
     """Accuracy of a linear probe for two emotions on templates it has not seen.
 
@@ -318,7 +332,10 @@ def probe_evidence(
     qualifier = None
     if null is not None:
         heard, p_heard = _probe_p(null, table, folds)
-        detail |= {"null half, best layer": float(heard[0].max()), "null half, p": p_heard}
+        detail |= {
+            "null half, best layer": float(heard[0].max()),
+            "null half, p": p_heard,
+        }
         qualifier = AUDIO_BORNE if p_heard < alpha else TEXT_BORNE
     documented = documented_accuracy(activations, table.emotion_of_clip, layers=[best])
     return Evidence(

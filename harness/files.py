@@ -10,7 +10,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FileError", "checksum", "checksum_bytes", "read_json", "write_bytes", "write_json"]
+__all__ = [
+    "FileError",
+    "checksum",
+    "checksum_bytes",
+    "read_json",
+    "write_bytes",
+    "write_json",
+]
 
 
 class FileError(Exception):
@@ -41,7 +48,9 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, data: Any) -> None:
     """Write `data` as JSON with sorted keys; see `write_bytes`."""
-    text = json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(
+        data, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False
+    )
     write_bytes(path, (text + "\n").encode())
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.store import Store
-from harness.verdict import plain
+from harness.verdict import BrokenInstrument, plain
 
 __all__ = ["hear", "tempo_instrument"]
 
@@ -26,13 +26,23 @@ def hear(store: Store, key: str) -> Mapping[str, Any]:
     known = store.features(key)
     if known is not None and known["instrument"] == _instrument_digest():
         return known
-    from harness.measures.acoustics import measure
+    from harness.measures.acoustics import AcousticsError, measure
 
     samples, sample_rate = store.audio(key)
-    features = asdict(measure(samples, sample_rate=sample_rate))
+    try:
+        features = asdict(measure(samples, sample_rate=sample_rate))
+    except AcousticsError as error:
+        msg = f"Clip {key} cannot be measured: {error}"
+        raise BrokenInstrument(msg) from error
+    strength = features["mode_strength"]
+    features["mode"] = None if strength != strength else _mode(strength)
     found: dict[str, Any] = plain({**features, "instrument": _instrument_digest()})
     store.write_features(key, found)
     return found
+
+
+def _mode(strength: float) -> str:
+    return "major" if strength > 0 else "minor"
 
 
 def tempo_instrument(store: Store) -> Mapping[str, Any]:

@@ -35,13 +35,15 @@ def not_finite(records: Sequence[Record]) -> list[str]:
     for record in records:
         for half, layer, step in record["not_finite"][:1]:
             places.append(
-                f"layer {layer}, step {step}, clip {record['key']} ({half} half, prompt "
-                f"`{record['prompt']}`)"
+                f"layer {layer}, step {step}, clip {record['key']} ({half} half, "
+                f"prompt `{record['prompt']}`)"
             )
     return places
 
 
-def wrong_steps(records: Sequence[Record], *, card: ModelCard, seconds: float) -> list[str]:
+def wrong_steps(
+    records: Sequence[Record], *, card: ModelCard, seconds: float
+) -> list[str]:
     """Clips in which some layer was not captured once at every decoding step."""
     expected = [card.steps(seconds)] * card.layers
     return [
@@ -59,11 +61,15 @@ def require_finite(records: Sequence[Record]) -> None:
         raise BrokenInstrument(msg)
 
 
-def require_steps(records: Sequence[Record], *, card: ModelCard, seconds: float) -> None:
+def require_steps(
+    records: Sequence[Record], *, card: ModelCard, seconds: float
+) -> None:
     """Raise `BrokenInstrument` if a step was missed or captured twice."""
     wrong = wrong_steps(records, card=card, seconds=seconds)
     if wrong:
-        msg = f"Not every step was captured once: {wrong[0]}; {len(wrong)} clips in all."
+        msg = (
+            f"Not every step was captured once: {wrong[0]}; {len(wrong)} clips in all."
+        )
         raise BrokenInstrument(msg)
 
 
@@ -72,9 +78,10 @@ def halves_mixed(
 ) -> npt.NDArray[np.bool_]:
     """Clips whose halves are not what they must be at the first step.
 
-    `first_step` is `(clips, layers, halves, d_model)`. Without text and before any music
-    the null half is one and the same for every clip, to the last bit; the conditional half
-    has read the prompt and so differs from it in some layer, and between prompts.
+    `first_step` is `(clips, layers, halves, d_model)`. Without text and before any
+    music the null half is one and the same for every clip, to the last bit; the
+    conditional half has read the prompt and so differs from it in some layer, and
+    between prompts.
     """
     conditional, null = first_step[:, :, 0], first_step[:, :, 1]
     null_differs = (null != null[0]).any(axis=(1, 2))

@@ -49,7 +49,9 @@ class Ledger:
                 entry = json.loads(line)
             except ValueError:
                 entry = None
-            if not isinstance(entry, dict) or entry.pop("hash", None) != _hash(before, entry):
+            if not isinstance(entry, dict) or entry.pop("hash", None) != _hash(
+                before, entry
+            ):
                 msg = (
                     f"`{self.path}:{number}` is not as it was written: looks cannot be "
                     "counted. Restore the file, or start over in a new --store."

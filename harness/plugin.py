@@ -1,9 +1,10 @@
 """All that ties the suite to pytest: options, markers, header, marks, exit codes.
 
-Claims are decided by tests under `hypotheses/`; each carries `@pytest.mark.claim(id)` and
-calls the `decide` fixture once. The decisions travel with the test reports (so they
-arrive from xdist workers, too), are added up at the end, and the verdict becomes the exit
-code. Whatever was collected and did not decide is missing, and missing is not a pass.
+Claims are decided by tests under `hypotheses/`; each carries `@pytest.mark.claim(id)`
+and calls the `decide` fixture once. The decisions travel with the test reports (so they
+arrive from xdist workers, too), are added up at the end, and the verdict becomes the
+exit code. Whatever was collected and did not decide is missing, and missing is not a
+pass.
 """
 
 from __future__ import annotations
@@ -30,7 +31,13 @@ RUN = pytest.StashKey[Run]()
 _DECISION = pytest.StashKey[Decision]()
 _WEEKS = (1, 2, 3)
 # What a measure says when the design or the data cannot carry it: invalid, not failed.
-_INVALIDATING = (BrokenInstrument, InferenceError, DimensionError, ProbeError, SimilarityError)
+_INVALIDATING = (
+    BrokenInstrument,
+    InferenceError,
+    DimensionError,
+    ProbeError,
+    SimilarityError,
+)
 
 _MARKS = {
     Status.SUPPORTED: ("passed", ".", ("SUPPORTED", {"green": True})),
@@ -51,15 +58,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--model",
         metavar="NAME",
         default="phantom:encodes",
-        help="phantom:NAME, a Hugging Face name in the cache (facebook/musicgen-small) or "
-        "a directory with an audiocraft checkpoint (default: %(default)s)",
+        help="phantom:NAME, a Hugging Face name in the cache "
+        "(facebook/musicgen-small) or a directory with an audiocraft checkpoint "
+        "(default: %(default)s)",
     )
     add(
         "--samples",
         metavar="N",
         type=_at_least_one("--samples", "clips per emotion"),
         default=10,
-        help="clips per emotion; planned looks are 10, 20, 50, 100 (default: %(default)s)",
+        help="clips per emotion; planned looks are 10, 20, 50, 100 "
+        "(default: %(default)s)",
     )
     add(
         "--duration",
@@ -134,7 +143,9 @@ def _at_least_one(option: str, unit: str) -> Any:
         except ValueError:
             number = 0
         if number < 1:
-            msg = f"`{option}` must be a whole number of {unit}, at least 1, got {text}."
+            msg = (
+                f"`{option}` must be a whole number of {unit}, at least 1, got {text}."
+            )
             raise pytest.UsageError(msg)
         return number
 
@@ -191,14 +202,17 @@ def request_of(config: pytest.Config) -> Request:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "claim(id): the test decides the claim `id` of hypotheses/claims.toml"
+        "markers",
+        "claim(id): the test decides the claim `id` of hypotheses/claims.toml",
     )
     config.addinivalue_line(
-        "markers", "control(id): the test checks that the measure of claim `id` stays silent"
+        "markers",
+        "control(id): the test checks that the measure of claim `id` stays silent",
     )
     for week in _WEEKS:
         config.addinivalue_line(
-            "markers", f"week{week}: claims of week {week} of the plan (set from claims.toml)"
+            "markers",
+            f"week{week}: claims of week {week} of the plan (set from claims.toml)",
         )
 
 
@@ -224,7 +238,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         marker = next(metafunc.definition.iter_markers("claim"))
         contrasts = load_claims()[marker.args[0]].contrasts
         here = [pair for pair in contrasts if set(pair) <= set(emotions)]
-        metafunc.parametrize("contrast", here, ids=[f"{a} against {b}" for a, b in here])
+        metafunc.parametrize(
+            "contrast", here, ids=[f"{a} against {b}" for a, b in here]
+        )
 
 
 def _claim_of(item: pytest.Item) -> Claim | None:
@@ -313,7 +329,7 @@ def _decision(item: pytest.Item, evidence: Evidence) -> Decision:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Send the decision with the report; what rests on a broken instrument is invalid."""
+    """Send the decision along; what rests on a broken instrument is invalid."""
     report = yield
     broken = call.excinfo is not None and isinstance(call.excinfo.value, _INVALIDATING)
     if broken and _claim_of(item) is not None:

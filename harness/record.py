@@ -13,9 +13,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness.claims import load_claims
+from harness.claims import acoustic_rules, load_claims
 from harness.files import FileError, write_json
 from harness.ledger import Ledger, LedgerError, data_digest
+from harness.measures.emotion_rules import follows
 from harness.run import Run, RunError
 from harness.verdict import Decision, Outcome, plain, settle
 
@@ -70,13 +71,17 @@ class VerdictRecord:
             "warnings": [*self._warnings(), *self._append_to_ledger(outcome, claims)],
         }
         record["environment"]["seconds"] = round(seconds, 1)
-        record = plain(record)
-        self._write(record)
-        self._write_reports(record)
-        return record
+        cleaned: dict[str, Any] = plain(record)
+        self._write(cleaned)
+        self._write_reports(cleaned)
+        return cleaned
 
     def _settle(
-        self, claims: Sequence[dict[str, Any]], *, undecided: Sequence[str], interrupted: bool
+        self,
+        claims: Sequence[dict[str, Any]],
+        *,
+        undecided: Sequence[str],
+        interrupted: bool,
     ) -> Outcome:
         if interrupted:
             reason = "There is no verdict: the run was interrupted."
@@ -128,6 +133,9 @@ class VerdictRecord:
             clip = next(c for c in clips if c.prompt.emotion == emotion)
             path = store.audio_path(clip.key)
             features = store.features(clip.key) or {}
+            rule = acoustic_rules().get(emotion)
+            if features and rule:
+                features["matches"] = follows(features, rule)
             chosen.append(
                 {
                     **features,
@@ -150,7 +158,8 @@ class VerdictRecord:
         store, look = self.run.store, self.run.look
         checksums = [store.record(key)["files"] for key in self.run.plan.keys]
         findings = {
-            c["id"] + (f"[{c['member']}]" if c["member"] else ""): c["status"] for c in claims
+            c["id"] + (f"[{c['member']}]" if c["member"] else ""): c["status"]
+            for c in claims
         }
         entry = {
             "look": look.number,

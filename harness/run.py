@@ -84,7 +84,9 @@ class Run:
 
     def collect(self, on_progress: Callable[[float], None]) -> int:
         """Generate the clips that the store lacks; returns how many were made here."""
-        made = collect(self.plan, self.store, self._load_sampler, on_progress=on_progress)
+        made = collect(
+            self.plan, self.store, self._load_sampler, on_progress=on_progress
+        )
         self.repeat = repeat_check(self.plan, self.store, self._load_sampler)
         self.__dict__.pop("_sampler", None)  # the model is not needed again
         return made
@@ -102,7 +104,8 @@ class Run:
         generation = self.plan.generation
         if generation.device_type == "cpu":
             # One thread, because the number of threads changes the last bits of a sum
-            # and a clip's bytes must not depend on it; workers (-n) use the other cores.
+            # and a clip's bytes must not depend on it; workers (-n) use the other
+            # cores.
             torch.set_num_threads(1)
         model = load(
             self.checkpoint,
@@ -124,15 +127,16 @@ class Run:
         elif self.look.kind == "smoke":
             look = "smoke run: fewer than 10 clips per emotion are never evidence"
         return [
-            f"model: {card.name} ({card.parameters / 1e6:.1f} M parameters, {card.layers} "
-            f"layers x {card.d_model}, fingerprint {card.fingerprint[:12]})",
+            f"model: {card.name} ({card.parameters / 1e6:.1f} M parameters, "
+            f"{card.layers} layers x {card.d_model}, "
+            f"fingerprint {card.fingerprint[:12]})",
             f"design: {', '.join(request.emotions)}; {request.samples} clips each = "
-            f"{counts.prompts_per_emotion} prompts x {counts.seeds_per_prompt} seeds of "
-            f"{request.duration:g} s; prompts {self.bank.name}; seed {request.seed}",
+            f"{counts.prompts_per_emotion} prompts x {counts.seeds_per_prompt} seeds "
+            f"of {request.duration:g} s; prompts {self.bank.name}; seed {request.seed}",
             f"look: {look}",
             f"engine: {generation.device_type} {generation.dtype}, micro-batches of "
             f"{generation.batch_size}, {card.steps(request.duration)} steps a clip",
-            f"store: {request.store} ({here} of {len(self.plan.clips)} clips are there)",
+            f"store: {request.store} (has {here} of {len(self.plan.clips)} clips)",
         ]
 
     def design_record(self) -> dict[str, Any]:
@@ -176,17 +180,21 @@ def open_run(request: Request) -> Run:
 def _open(request: Request) -> Run:
     bank = load_bank(request.prompts)
     counts = design_for(request.samples)
-    prompts = bank.select(request.emotions, counts.prompts_per_emotion, seed=request.seed)
+    prompts = bank.select(
+        request.emotions, counts.prompts_per_emotion, seed=request.seed
+    )
     if len(request.emotions) < 2:
-        msg = "`--emotions` must name at least two, got one: there is nothing to compare."
+        msg = (
+            "`--emotions` must name at least two, got one: there is nothing to compare."
+        )
         raise RunError(msg)
     checkpoint = locate(request.model)
     device_type = _device_type(request.device)
     card = _card(request.store, checkpoint)
     if request.duration > card.max_duration_seconds:
         msg = (
-            f"`--duration {request.duration:g}` is beyond the context of {card.name}: must "
-            f"be at most {card.max_duration_seconds:g} s."
+            f"`--duration {request.duration:g}` is beyond the context of {card.name}: "
+            f"must be at most {card.max_duration_seconds:g} s."
         )
         raise RunError(msg)
     generation = Generation(
@@ -219,7 +227,7 @@ def _device_type(device: str) -> str:
         return device
     available = any(Path(p).exists() for p in _NVIDIA_DRIVER) and _cuda_works()
     if device == "cuda" and not available:
-        msg = "`--device cuda` was asked for, but there is no CUDA here. Use --device cpu."
+        msg = "`--device cuda`: there is no CUDA here. Use --device cpu."
         raise RunError(msg)
     return "cuda" if available else "cpu"
 
@@ -240,7 +248,7 @@ def _dtype(dtype: str, device_type: str) -> str:
 
 
 def _card(store: Path, checkpoint: Checkpoint) -> ModelCard:
-    """The model's card; opening the checkpoint is spared while its files are unchanged."""
+    """The model's card; the checkpoint is opened only if its files have changed."""
     path = store / "cards.json"
     known: dict[str, Any] = read_json(path) or {}
     entry = known.get(checkpoint.name)

@@ -46,7 +46,9 @@ class DecidingSession:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
         first = not self.collected
-        self.collected.update(nodeid for nodeid in ids if nodeid.startswith("hypotheses/"))
+        self.collected.update(
+            nodeid for nodeid in ids if nodeid.startswith("hypotheses/")
+        )
         store, plan = self.run.store, self.run.plan
         missing = len(store.missing(plan.clips)) if first else 0
         if missing:
@@ -70,7 +72,9 @@ class DecidingSession:
         )
         if exitstatus in _FINISHED:
             verdict = self.verdict["verdict"]
-            session.exitstatus = EXIT_CODES[Verdict(verdict)] if verdict else EXIT_NO_VERDICT
+            session.exitstatus = (
+                EXIT_CODES[Verdict(verdict)] if verdict else EXIT_NO_VERDICT
+            )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self.verdict is None:

@@ -32,7 +32,14 @@ import pyarrow.parquet as pq
 import soundfile
 from filelock import FileLock
 
-from harness.files import FileError, checksum, checksum_bytes, read_json, write_bytes, write_json
+from harness.files import (
+    FileError,
+    checksum,
+    checksum_bytes,
+    read_json,
+    write_bytes,
+    write_json,
+)
 from harness.models.protocol import ModelCard
 from harness.sampling.capture import HALVES, ClipCapture
 from harness.sampling.plan import ENGINE, ClipSpec, Generation
@@ -92,7 +99,8 @@ class Store:
         generation: Generation,
         provenance: dict[str, Any],
     ) -> None:
-        """Write a clip: audio `(samples,)`, capture, then the record that vouches for both.
+        """Write a clip: audio `(samples,)`, capture, then the record that vouches for
+        both.
 
         Raises
         ------
@@ -239,7 +247,7 @@ class Store:
     def _capture(self, key: str, statistic: str) -> np.ndarray:
         self.record(key)
         path = self.directory / "captures" / f"{key}.parquet"
-        table = pq.read_table(path, columns=[statistic])  # type: ignore[no-untyped-call]
+        table = pq.read_table(path, columns=[statistic])
         flat = table.column(0).combine_chunks().flatten().to_numpy()
         shape: tuple[int, ...] = (self.card.layers, len(HALVES), self.card.d_model)
         if statistic in _WINDOWED:
@@ -269,9 +277,11 @@ def _parquet(capture: ClipCapture) -> bytes:
     for name in (*_STATISTICS, *_WINDOWED):
         values = getattr(capture, name)
         size = values.size // (layers * halves)
-        columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), size)
+        columns[name] = pa.FixedSizeListArray.from_arrays(
+            pa.array(values.reshape(-1)), size
+        )
     metadata = {"d_model": str(width), "windows": str(capture.window_mean.shape[2])}
     table = pa.table(columns).replace_schema_metadata(metadata)
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")  # type: ignore[no-untyped-call]
+    pq.write_table(table, sink, compression="zstd")
     return bytes(sink.getvalue().to_pybytes())

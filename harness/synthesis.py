@@ -55,13 +55,14 @@ def render(
     rng: np.random.Generator,
     sample_rate: int = SAMPLE_RATE,
 ) -> np.ndarray:
-    """Play `piece` for `seconds`; the melody and the noise of the drums come from `rng`.
+    """Play `piece` for `seconds`; the melody and the noise of the drums come from
+    `rng`.
 
     Returns
     -------
     np.ndarray
-        `float32`, shape `(round(seconds * sample_rate),)`, RMS `piece.level`, with peaks
-        softly limited to about three times that.
+        `float32`, shape `(round(seconds * sample_rate),)`, RMS `piece.level`, with
+        peaks softly limited to about three times that.
     """
     samples = round(seconds * sample_rate)
     beat_seconds = 60.0 / piece.tempo_bpm
@@ -114,13 +115,14 @@ def _degree_to_pitch(tonic: int, scale: tuple[int, ...], degree: int) -> int:
 
 
 def _note(piece: Piece, pitch: int, sample_rate: int) -> np.ndarray:
-    """One note: harmonics below 0.45 of the sample rate, 8 ms attack, exponential end."""
+    """One note: a few harmonics, 8 ms attack, exponential end."""
     seconds = min(3.0 * piece.decay_seconds, 60.0 / piece.tempo_bpm * 1.5)
     time = np.arange(round(seconds * sample_rate)) / sample_rate
     frequency = 440.0 * 2 ** ((pitch - 69) / 12)
     harmonics = np.arange(1, min(14, int(0.45 * sample_rate / frequency)) + 1)
-    weights = harmonics ** -piece.rolloff
-    tone = weights @ np.sin(2 * np.pi * frequency * harmonics[:, None] * time)
+    weights = harmonics**-piece.rolloff
+    partials = np.sin(2 * np.pi * frequency * harmonics[:, None] * time)
+    tone = weights @ partials
     envelope = np.minimum(1.0, time / 0.008) * np.exp(-time / piece.decay_seconds)
     fade_out = np.minimum(1.0, (seconds - time) / 0.02)
     return tone * envelope * fade_out / weights.sum()
@@ -132,11 +134,10 @@ def _kick(sample_rate: int) -> np.ndarray:
     return np.sin(phase) * np.exp(-time / 0.05) * np.minimum(1.0, time / 0.001)
 
 
-def _noise_hit(
-    decay: float, sample_rate: int, rng: np.random.Generator
-) -> np.ndarray:
+def _noise_hit(decay: float, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
     time = np.arange(round(4 * decay * sample_rate)) / sample_rate
-    noise = lfilter([1.0, -0.85], [1.0], rng.standard_normal(time.size))
+    white = rng.standard_normal(time.size)
+    noise = lfilter([1.0, -0.85], [1.0], white)
     return noise * np.exp(-time / decay) * 0.5
 
 

@@ -1,8 +1,8 @@
 """Where numbers meet thresholds: claim and evidence to status, statuses to verdict.
 
-The rules are the table and the tree of the design: a status says what the evidence shows
-of one claim, the verdict what to do next. Nothing else in the project compares a number
-with a threshold.
+The rules are the table and the tree of the design: a status says what the evidence
+shows of one claim, the verdict what to do next. Nothing else in the project compares a
+number with a threshold.
 """
 
 from __future__ import annotations
@@ -16,7 +16,18 @@ from typing import Any
 from harness.claims import Claim, load_claims
 from harness.inference.looks import Look
 
-__all__ = ["EXIT_CODES", "BrokenInstrument", "Decision", "Evidence", "Outcome", "Status", "Verdict", "decide", "plain", "settle"]
+__all__ = [
+    "EXIT_CODES",
+    "BrokenInstrument",
+    "Decision",
+    "Evidence",
+    "Outcome",
+    "Status",
+    "Verdict",
+    "decide",
+    "plain",
+    "settle",
+]
 
 
 class Status(StrEnum):
@@ -51,8 +62,8 @@ class Evidence:
     """What was measured for one claim.
 
     `p` is corrected within the claim's family. `upper` is the one-sided 95 % bound that
-    equivalence is judged by; for a family of layers, the largest of theirs. `problem` says
-    why the measurement is not to be believed at all.
+    equivalence is judged by; for a family of layers, the largest of theirs. `problem`
+    says why the measurement is not to be believed at all.
     """
 
     effect: float | None
@@ -96,7 +107,7 @@ class Decision:
         )
 
     def as_record(self) -> dict[str, Any]:
-        """One entry of `claims` in verdict.json; numbers that are not finite are null."""
+        """One entry of `claims` in verdict.json; NaN becomes null."""
         evidence = asdict(self.evidence)
         record = {
             "id": self.claim.id,
@@ -140,7 +151,9 @@ def plain(value: Any) -> Any:
     return value
 
 
-def decide(claim: Claim, evidence: Evidence, look: Look, *, member: str | None = None) -> Decision:
+def decide(
+    claim: Claim, evidence: Evidence, look: Look, *, member: str | None = None
+) -> Decision:
     """The status of `claim` under the rules of the design's table of statuses."""
     if claim.role == "instrument":
         status, strength, because = _instrument_status(claim, evidence)
@@ -182,17 +195,25 @@ def _status(claim: Claim, evidence: Evidence, look: Look) -> _Ruling:
         return Status.INCONCLUSIVE, None, _no_evidence(look)
     if evidence.smallest_p is not None and evidence.smallest_p > look.alpha:
         because = (
-            f"The smallest p that this design can give is {evidence.smallest_p:.2g}, above "
-            f"the {look.alpha:g} of this look: more prompts are needed."
+            f"The smallest p that this design can give is {evidence.smallest_p:.2g}, "
+            f"above the {look.alpha:g} of this look: more prompts are needed."
         )
         return Status.INVALID, None, because
     if p < look.alpha:
         return _significant(claim, effect, p, look)
     none = claim.thresholds.none
-    if none is not None and evidence.upper is not None and _short_of(claim, evidence.upper, none):
-        because = f"The 95 % bound {evidence.upper:.4g} is short of {none:.4g}: no effect."
+    if (
+        none is not None
+        and evidence.upper is not None
+        and _short_of(claim, evidence.upper, none)
+    ):
+        because = (
+            f"The 95 % bound {evidence.upper:.4g} is short of {none:.4g}: no effect."
+        )
         return Status.REFUTED, None, because
-    because = f"p = {p:.2g} is not below {look.alpha:g}, and no effect is not shown either."
+    because = (
+        f"p = {p:.2g} is not below {look.alpha:g}, and no effect is not shown either."
+    )
     return Status.INCONCLUSIVE, None, because
 
 
@@ -200,17 +221,29 @@ def _significant(claim: Claim, effect: float, p: float, look: Look) -> _Ruling:
     levels = claim.thresholds
     shown = f"p = {p:.2g} < {look.alpha:g}"
     if levels.strong is not None and _reaches(claim, effect, levels.strong):
-        return Status.SUPPORTED, "strong", f"{effect:.4g} reaches {levels.strong:.4g}, {shown}."
+        return (
+            Status.SUPPORTED,
+            "strong",
+            f"{effect:.4g} reaches {levels.strong:.4g}, {shown}.",
+        )
     assert levels.minimum is not None
     if _reaches(claim, effect, levels.minimum):
-        return Status.SUPPORTED, "minimum", f"{effect:.4g} reaches {levels.minimum:.4g}, {shown}."
-    return Status.WEAK, None, f"{shown}, but {effect:.4g} is short of {levels.minimum:.4g}."
+        return (
+            Status.SUPPORTED,
+            "minimum",
+            f"{effect:.4g} reaches {levels.minimum:.4g}, {shown}.",
+        )
+    return (
+        Status.WEAK,
+        None,
+        f"{shown}, but {effect:.4g} is short of {levels.minimum:.4g}.",
+    )
 
 
 def _no_evidence(look: Look) -> str:
     if look.kind == "smoke":
         return f"{look.samples} clips per emotion are a smoke run, never evidence."
-    return f"{look.samples} clips per emotion are not a planned look: 10, 20, 50 or 100 are."
+    return f"{look.samples} clips per emotion are not a planned look (10, 20, 50, 100)."
 
 
 def _reaches(claim: Claim, value: float, bound: float) -> bool:
@@ -268,13 +301,21 @@ def settle(
         What was collected but gave no decision, for the reader.
     """
     decided = list(decisions)
-    missing = [claim for claim in expected if claim not in {d.claim.id for d in decided}]
+    missing = [
+        claim for claim in expected if claim not in {d.claim.id for d in decided}
+    ]
     open_questions = sorted({*missing, *undecided})
-    broken = [d for d in decided if d.status is Status.INVALID and d.claim.role == "instrument"]
+    broken = [
+        d
+        for d in decided
+        if d.status is Status.INVALID and d.claim.role == "instrument"
+    ]
     if broken:
         return _fix(broken)
     if open_questions:
-        names = ", ".join(open_questions[:5]) + (", ..." if len(open_questions) > 5 else "")
+        names = ", ".join(open_questions[:5]) + (
+            ", ..." if len(open_questions) > 5 else ""
+        )
         reason = f"There is no verdict: not decided were {names}."
         return Outcome(verdict=None, reason=reason, path=())
     gates = [d for d in decided if d.claim.role == "gate"]
@@ -287,14 +328,22 @@ def settle(
 def _fix(broken: Sequence[Decision]) -> Outcome:
     reason = f"The instrument is broken: {_name(broken[0])}: {broken[0].because}"
     path = tuple(
-        Node(node="Is the instrument sound?", answer="no", because=f"{_name(d)}: {d.because}")
+        Node(
+            node="Is the instrument sound?",
+            answer="no",
+            because=f"{_name(d)}: {d.because}",
+        )
         for d in broken
     )
     return Outcome(verdict=Verdict.FIX, reason=reason, path=path)
 
 
 def _follow(gates: Sequence[Decision], look: Look) -> Outcome:
-    path = [Node(node="Is the instrument sound?", answer="yes", because="Every check passed.")]
+    path = [
+        Node(
+            node="Is the instrument sound?", answer="yes", because="Every check passed."
+        )
+    ]
     for question, claims in _QUESTIONS:
         members = [d for d in gates if d.claim.id in claims]
         worst = max(members, key=_severity, default=None)
@@ -306,17 +355,25 @@ def _follow(gates: Sequence[Decision], look: Look) -> Outcome:
             verdict, why = _short_of_go(worst, look)
             return Outcome(verdict=verdict, reason=f"{why} {because}", path=tuple(path))
         if worst.evidence.qualifier == TEXT_BORNE:
-            because = "It is found only where the prompt's words are visible, not in the music."
-            path.append(Node(node="Through the music?", answer=TEXT_BORNE, because=because))
+            because = "It is found only where the prompt's words are visible."
+            path.append(
+                Node(node="Through the music?", answer=TEXT_BORNE, because=because)
+            )
             verdict = Verdict.EXTEND if look.next_samples else Verdict.PIVOT
             return Outcome(verdict=verdict, reason=because, path=tuple(path))
     strengths = {d.strength for d in gates}
     degree = "strong" if strengths == {"strong"} else "at least minimum"
-    reason = f"Music and activations carry the emotion ({degree} effect in every gate claim)."
+    reason = f"Music and activations carry the emotion ({degree} effect in every gate)."
     return Outcome(verdict=Verdict.GO, reason=reason, path=tuple(path))
 
 
-_ORDER = (Status.SUPPORTED, Status.WEAK, Status.INCONCLUSIVE, Status.REFUTED, Status.INVALID)
+_ORDER = (
+    Status.SUPPORTED,
+    Status.WEAK,
+    Status.INCONCLUSIVE,
+    Status.REFUTED,
+    Status.INVALID,
+)
 
 
 def _severity(decision: Decision) -> int:
@@ -329,12 +386,17 @@ def _short_of_go(worst: Decision, look: Look) -> tuple[Verdict, str]:
         return Verdict.PIVOT, "There is no effect."
     none = worst.claim.thresholds.none
     effect = worst.evidence.effect
-    trifling = none is not None and effect is not None and _short_of(worst.claim, effect, none)
+    trifling = (
+        none is not None and effect is not None and _short_of(worst.claim, effect, none)
+    )
     if worst.status is Status.WEAK and trifling:
         return Verdict.PIVOT, "The effect is real but trifling."
     if look.next_samples is None:
         return Verdict.PIVOT, "The last planned look is spent."
-    return Verdict.EXTEND, f"More samples may decide: {look.next_samples} per emotion are next."
+    return (
+        Verdict.EXTEND,
+        f"More samples may decide: {look.next_samples} per emotion are next.",
+    )
 
 
 def _name(decision: Decision) -> str:

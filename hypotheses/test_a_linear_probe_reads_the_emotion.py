@@ -1,8 +1,8 @@
 """Claim: a linear probe tells the emotions of prompts that it has not seen apart.
 
 Null: emotions are exchangeable among the prompts of a template.
-Effect: mean over pairs of emotions of the balanced accuracy on held-out templates, in the
-layer that the training templates choose (two classes: chance is 50 %).
+Effect: mean over pairs of emotions of the balanced accuracy on held-out templates, in
+the layer that the training templates choose (two classes: chance is 50 %).
 Controls: emotions shuffled within templates, with the probe refitted.
 Source: Next Steps, 'Week 2' (> 70 % leads on, 60 to 70 % needs more, < 60 % pivots).
 """
@@ -21,5 +21,7 @@ def test_a_linear_probe_reads_the_emotion(run, activations, clips, decide_claim)
 
 
 @pytest.mark.control("linear_probe")
-def test_a_linear_probe_does_not_read_shuffled_emotions(activations, clips, decide_claim):
+def test_a_linear_probe_does_not_read_shuffled_emotions(
+    activations, clips, decide_claim
+):
     decide_claim(silence(probe_evidence(activations.conditional, clips.shuffled())))

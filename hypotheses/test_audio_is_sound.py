@@ -1,10 +1,11 @@
 """Claim: what is heard can be measured: no clip silent or clipped, tempo read right.
 
 Null: the codec gives silence or overload; the tempo estimator halves or doubles.
-Effect: share of sound clips; share of reference clips of known tempo that are read right.
+Effect: share of sound clips; share of reference clips of known tempo that are read
+right.
 Controls: silence and overload are found; noise has no tempo.
-Source: Critical Reality Check, 'Validate at Multiple Levels' and 'Acoustic Features BARELY
-Differ' (happy was read as slower than sad).
+Source: Critical Reality Check, 'Validate at Multiple Levels' and 'Acoustic Features
+BARELY Differ' (happy was read as slower than sad).
 """
 
 import pytest
@@ -16,7 +17,9 @@ from harness.verdict import Evidence
 def test_no_clip_is_silent_or_clipped(audio, decide_claim):
     unsound = audio.unsound()
     share = 1 - len(unsound) / audio.table.n_clips
-    decide_claim(Evidence(effect=share, n_clips=audio.table.n_clips, detail={"unsound": unsound}))
+    decide_claim(
+        Evidence(effect=share, n_clips=audio.table.n_clips, detail={"unsound": unsound})
+    )
 
 
 @pytest.mark.claim("tempo_instrument")

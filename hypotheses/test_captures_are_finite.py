@@ -14,7 +14,9 @@ from harness.verdict import Evidence
 
 
 @pytest.mark.claim("captures_finite")
-def test_captures_are_finite_and_of_the_expected_shape(run, records, captures, decide_claim):
+def test_captures_are_finite_and_of_the_expected_shape(
+    run, records, captures, decide_claim
+):
     places = not_finite(records)
     shape = (len(records), run.card.layers, 2, run.card.d_model)
     problem = f"An activation is not finite: {places[0]}." if places else None

@@ -1,8 +1,9 @@
-"""Claim: in some layer, clips of one emotion are more alike than clips of different emotions.
+"""Claim: in some layer, clips of one emotion are more alike than clips of different
+emotions.
 
 Null: emotions are exchangeable among the prompts of a template.
-Effect: mean centred cosine within emotions minus between, over pairs of different prompts
-and different templates, in the layer that other templates choose.
+Effect: mean centred cosine within emotions minus between, over pairs of different
+prompts and different templates, in the layer that other templates choose.
 Controls: emotions shuffled within templates; the null half, which never saw the words.
 Source: Next Steps, 'Success Criteria' (> 2 %); Solution Strategy, 'Phase 1'.
 """

@@ -1,8 +1,9 @@
 """Claim: conditional and null half are kept apart.
 
 Null: the halves are averaged or swapped somewhere.
-Effect: share of clips whose null half, before any music, is to the last bit that of every
-other clip, while the conditional half differs from it and depends on the prompt alone.
+Effect: share of clips whose null half, before any music, is to the last bit that of
+every other clip, while the conditional half differs from it and depends on the prompt
+alone.
 Controls: two clips whose halves are swapped are found.
 Source: Start Here, 'Quick Reference' (the 2 in [459, 2, 1, 2048]).
 """
@@ -14,7 +15,9 @@ from harness.verdict import Evidence
 
 
 @pytest.mark.claim("halves_apart")
-def test_the_null_half_starts_the_same_for_every_prompt(records, first_steps, decide_claim):
+def test_the_null_half_starts_the_same_for_every_prompt(
+    records, first_steps, decide_claim
+):
     mixed = halves_mixed(first_steps, prompts=[r["prompt"] for r in records])
     decide_claim(Evidence(effect=1 - mixed.mean(), n_clips=len(records)))
 

@@ -1,8 +1,8 @@
 """Claim: more dimensions differ between two emotions than between shuffled labels.
 
 Null: labels shuffled within templates make as many dimensions differ.
-Effect: share of dimensions whose standardised difference is large, in the best layer, minus
-the same with shuffled labels; p corrected for pairs and layers.
+Effect: share of dimensions whose standardised difference is large, in the best layer,
+minus the same with shuffled labels; p corrected for pairs and layers.
 Controls: one set of shuffled labels against the others.
 Source: Critical Reality Check, 'Statistical Test FAILED' (5.2 % against 12.9 %).
 """

@@ -1,8 +1,9 @@
-"""Claim: the music follows the emotion of its prompt in tempo, brightness, loudness, mode.
+"""Claim: the music follows the emotion of its prompt in tempo, brightness, loudness,
+mode.
 
 Null: the feature does not depend on the emotion that was asked for.
-Effect: mean over prompts of the first emotion minus mean over prompts of the second; the
-direction is fixed beforehand.
+Effect: mean over prompts of the first emotion minus mean over prompts of the second;
+the direction is fixed beforehand.
 Controls: emotions shuffled within templates.
 Source: Critical Reality Check, 'Acoustic Features BARELY Differ'; Next Steps, 'Minimum
 Viable Signal' (tempo differs > 20 BPM).

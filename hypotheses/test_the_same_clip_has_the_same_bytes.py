@@ -4,7 +4,8 @@ Null: bytes depend on batch mates or on chance; or seeds do nothing.
 Effect: share of clips that have the same bytes when made again among other clips; share
 of clips whose audio no other clip has.
 Controls: a changed byte, and a clip that occurs twice, are found.
-Source: Critical Reality Check, 'Always Run Control Tests First' and 'N=1 is Not Evidence'.
+Source: Critical Reality Check, 'Always Run Control Tests First' and 'N=1 is Not
+Evidence'.
 """
 
 import pytest

@@ -51,7 +51,6 @@ def test_columns_of_gates_and_panel_are_aligned() -> None:
     rows = [line for line in lines if re.search(r"\d+/\d+$", line)]
     assert len(rows) == 11
     assert {len(line) for line in (*heads, *rows)} == {110}
-    assert {row.index(row.split("  SUPPORTED")[-1]) for row in rows} <= {0, *range(110)}
     starts = {
         row.index(word) for row in rows for word in ("SUPPORTED", "WEAK") if word in row
     }
@@ -103,7 +102,7 @@ def test_a_path_is_one_line_per_node() -> None:
     lines = summary_lines(RECORDS["GO"], width=50)
     steps = [line for line in lines if re.match(r"\d\. ", line)]
     assert len(steps) == len(RECORDS["GO"]["path"])
-    assert steps[0] == "1. Is the instrument sound? yes: 9 of 9 checks ..."
+    assert steps[0] == "1. Is the instrument sound? yes: 9 of 9 checks..."
 
 
 def test_characters_that_steer_a_terminal_are_dropped() -> None:

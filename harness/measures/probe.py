@@ -391,7 +391,8 @@ def _check_balance(
     """Every row has the same emotions in every fold, and every training set has all.
 
     Were the folds balanced for the observed labels alone, only these would be spared
-    the below-chance bias of unbalanced folds, and the test would favour them.
+    the below-chance bias of unbalanced folds: free relabelings then average .43, and
+    a test at 5 % rejects 19 % of nulls (4 emotions x 5 prompts x 2, ICC .3).
     """
     membership = (fold[:, None] == np.unique(fold)).astype(np.float64)
     for emotion in range(emotions):
@@ -477,7 +478,7 @@ def _scores(
     hat: npt.NDArray[np.float64], labels: npt.NDArray[np.intp], emotions: int
 ) -> npt.NDArray[np.float64]:
     """Scores of every clip for every emotion, (emotions, clips, relabelings)."""
-    targets = labels.T == np.arange(emotions)[:, None, None]
+    targets = np.arange(emotions)[:, None, None] == labels.T
     scores: npt.NDArray[np.float64] = hat @ targets.astype(np.float64)
     return scores
 

@@ -100,7 +100,10 @@ def _in_directory(name: str, directory: Path) -> Checkpoint:
 def _in_hub_cache(name: str) -> Checkpoint:
     paths = {f: _cached_or_fetched(name, f) for f in (LANGUAGE_MODEL, CODEC)}
     return Checkpoint(
-        name=name, pretrained=name, language_model=paths[LANGUAGE_MODEL], codec=paths[CODEC]
+        name=name,
+        pretrained=name,
+        language_model=paths[LANGUAGE_MODEL],
+        codec=paths[CODEC],
     )
 
 
@@ -114,8 +117,8 @@ def _cached_or_fetched(repository: str, filename: str) -> Path:
         return Path(hf_hub_download(repository, filename, cache_dir=cache))
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         msg = (
-            f"`--model {repository}` needs {filename}, which is not in the Hugging Face "
-            f"cache {cache or constants.HF_HUB_CACHE}. Fetch it with `hf download "
+            f"`--model {repository}` needs {filename}, which is not in the Hugging "
+            f"Face cache {cache or constants.HF_HUB_CACHE}. Fetch it with `hf download "
             f"{repository}`, or set HF_HUB_OFFLINE=0 to let this run fetch it."
         )
         raise ModelError(msg) from error
@@ -160,7 +163,7 @@ def text_encoder_files(checkpoint: Checkpoint, name: str) -> list[Path]:
     if not constants.HF_HUB_OFFLINE:
         return [_cached_or_fetched(name, _TEXT_ENCODER_WEIGHTS[0])]
     msg = (
-        f"`--model {checkpoint.name}` reads its prompts with the text encoder `{name}`, "
+        f"`--model {checkpoint.name}` reads prompts with the text encoder `{name}`, "
         f"which is not in the Hugging Face cache {constants.HF_HUB_CACHE}. Fetch it "
         f"with `hf download {name}`."
     )
@@ -202,8 +205,8 @@ def describe(checkpoint: Checkpoint) -> ModelCard:
         )
     except (KeyError, TypeError, AttributeError) as error:
         msg = (
-            f"`--model {checkpoint.name}` is not a MusicGen checkpoint: {error} was not "
-            f"found in {checkpoint.language_model.name} or {checkpoint.codec.name}. Give "
+            f"`--model {checkpoint.name}` is not a MusicGen checkpoint: {error} was "
+            f"not found in {LANGUAGE_MODEL} or {CODEC}. Give "
             "a checkpoint as audiocraft exports it."
         )
         raise ModelError(msg) from error
@@ -263,4 +266,6 @@ def _hub_codec_rates(checkpoint: Checkpoint, name: str) -> tuple[int, float]:
     path = _cached_or_fetched(name, "config.json")
     config = json.loads(path.read_text(encoding="utf-8"))
     sample_rate = int(config["sampling_rate"])
-    return sample_rate, float(math.ceil(sample_rate / math.prod(config["upsampling_ratios"])))
+    return sample_rate, float(
+        math.ceil(sample_rate / math.prod(config["upsampling_ratios"]))
+    )

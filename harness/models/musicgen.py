@@ -51,11 +51,12 @@ class LoadedMusicGen:
             method = lm.fuser.cond2fuse[name]
             if method not in streams:
                 msg = (
-                    f"`{self.card.name}` fuses `{name}` by `{method}`; only `cross` and "
-                    "`prepend` are supported. Use another model."
+                    f"`{self.card.name}` fuses `{name}` by `{method}`; only `cross` "
+                    "and `prepend` are supported. Use another model."
                 )
                 raise ModelError(msg)
-            # The fuser puts each further condition in front of the last when prepending.
+            # The fuser puts each further condition in front of the last when
+            # prepending.
             parts = [streams[method], states]
             order = parts if method == "cross" else parts[::-1]
             streams[method] = torch.cat(order, dim=1)

@@ -4,7 +4,8 @@
 
 Everything on the way is kept under `--work`, so that a run that was stopped goes on
 where it was; finished parts are written to `--out` (default: the shipped ones, in
-place). On two CPU cores a phantom takes under an hour; codec and text encoder are shared.
+place). On two CPU cores a phantom takes under an hour; codec and text encoder are
+shared.
 """
 
 from __future__ import annotations

@@ -46,7 +46,9 @@ def run_steps(
 ) -> None:
     """Train `model` in place on the sum of `loss_terms`, resuming from `checkpoint`."""
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=schedule.learning_rate, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(
+        parameters, lr=schedule.learning_rate, betas=(0.9, 0.98)
+    )
     first = 0
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
@@ -63,7 +65,7 @@ def run_steps(
         terms = loss_terms(next(batches))
         total = torch.stack([term.reshape(()) for term in terms.values()]).sum()
         optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         done = step + 1
@@ -78,7 +80,8 @@ def run_steps(
             seconds = (time.monotonic() - started) / (done - first)
             values = " ".join(f"{k} {v.item():.3f}" for k, v in terms.items())
             print(
-                f"{checkpoint.stem} {done}/{schedule.steps} {values} {seconds:.3f} s/step",
+                f"{checkpoint.stem} {done}/{schedule.steps} {values} "
+                f"{seconds:.3f} s/step",
                 flush=True,
             )
 

@@ -41,19 +41,19 @@ def sounds_of(record: Record, *, audio_root: Path) -> tuple[Sound, ...]:
     Returns
     -------
     tuple of Sound
-        One per emotion that has a clip. Once the page's share of audio is used up, the
-        rest have a note in place of sound.
+        One per emotion that has a clip. From the first clip on that would
+        exceed the page's share of audio, a note stands in place of sound.
     """
     firsts: dict[str, ClipRow] = {}
     for clip in record.clips:
         firsts.setdefault(clip.emotion, clip)
     sounds, used = [], 0
     for emotion in _ordered(record, present=list(firsts)):
-        sound = load_sound(firsts[emotion], audio_root=audio_root)
-        if used + len(sound.uri) > MOST_BYTES:
-            sound = Sound(clip=sound.clip, note="left out to keep the page small")
+        clip = firsts[emotion]
+        full = Sound(clip=clip, note="left out to keep the page small")
+        sound = full if used > MOST_BYTES else load_sound(clip, audio_root=audio_root)
         used += len(sound.uri)
-        sounds.append(sound)
+        sounds.append(sound if used <= MOST_BYTES else full)
     return tuple(sounds)
 
 

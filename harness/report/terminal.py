@@ -156,7 +156,9 @@ def _claims(record: Record, *, width: int) -> list[str]:
     if not tables:
         return wrapped("no gate claim has been decided", width=width)
     numbers = [row for rows in tables.values() for _, row in rows if row is not None]
-    sizes = [max(map(len, column)) for column in zip(_HEADINGS, *numbers, strict=True)]
+    sizes = [
+        max(map(cells, column)) for column in zip(_HEADINGS, *numbers, strict=True)
+    ]
     lines: list[str] = []
     for title, rows in tables.items():
         lines += ["", *_table(title, rows, sizes=sizes, width=width)]
@@ -172,7 +174,7 @@ def _rows(claims: tuple[ClaimRow, ...]) -> list[_Row]:
             member = f" ({family[0].member})" if family[0].member else ""
             rows.append((title + _plain(member), _numbers(family[0])))
             continue
-        rows.append((f"{title} ({wording.tally(family)})", None))
+        rows.append((_plain(f"{title} ({wording.tally(family)})"), None))
         for claim in family:
             name = _plain(claim.member) or "unnamed member"
             rows.append((f"  {name}", _numbers(claim)))
@@ -212,10 +214,15 @@ def _table(
 def _aligned(
     name: str, numbers: Sequence[str], *, sizes: Sequence[int], room: int
 ) -> str:
-    shown = cut(name, width=room)
-    status = numbers[0].ljust(sizes[0])
-    rest = [text.rjust(size) for text, size in zip(numbers, sizes, strict=True)][1:]
-    return _GAP.join([shown + " " * (room - cells(shown)), status, *rest])
+    columns = [_padded(cut(name, width=room), room), _padded(numbers[0], sizes[0])]
+    for text, size in zip(numbers[1:], sizes[1:], strict=True):
+        columns.append(_padded(text, size, right=True))
+    return _GAP.join(columns)
+
+
+def _padded(text: str, width: int, *, right: bool = False) -> str:
+    space = " " * (width - cells(text))
+    return space + text if right else text + space
 
 
 def _stacked(title: str, rows: Sequence[_Row], *, width: int) -> list[str]:

@@ -55,7 +55,9 @@ class MomentCapture:
         self.sum, self.squares, self.magnitude = (
             torch.zeros(shape, dtype=torch.float32, device=device) for _ in range(3)
         )
-        self.first = torch.zeros(layers, rows, width, dtype=torch.float32, device=device)
+        self.first = torch.zeros(
+            layers, rows, width, dtype=torch.float32, device=device
+        )
         self.bad_step = torch.full((layers, rows), -1, dtype=torch.int32, device=device)
         self.counts = np.zeros((layers, windows), dtype=np.int64)
         self.steps = steps
@@ -99,7 +101,9 @@ class MomentCapture:
         with np.errstate(invalid="ignore", over="ignore"):
             mean, magnitude = sums.sum(1) / total, magnitudes.sum(1) / total
             variance = np.maximum(squares.sum(1) / total - mean**2, 0)
-            share = np.maximum(counts, 1)  # a clip shorter than the windows leaves some empty
+            share = np.maximum(
+                counts, 1
+            )  # a clip shorter than the windows leaves some empty
             window_mean, window_magnitude = sums / share, magnitudes / share
             window_variance = np.maximum(squares / share - window_mean**2, 0)
         captures = []
@@ -112,8 +116,12 @@ class MomentCapture:
                     magnitude=_float32(magnitude[:, rows]),
                     first_step=_float32(first[:, rows]),
                     window_mean=_float32(window_mean[:, :, rows].swapaxes(1, 2)),
-                    window_variance=_float32(window_variance[:, :, rows].swapaxes(1, 2)),
-                    window_magnitude=_float32(window_magnitude[:, :, rows].swapaxes(1, 2)),
+                    window_variance=_float32(
+                        window_variance[:, :, rows].swapaxes(1, 2)
+                    ),
+                    window_magnitude=_float32(
+                        window_magnitude[:, :, rows].swapaxes(1, 2)
+                    ),
                     steps=tuple(int(n) for n in self.counts.sum(1)),
                     not_finite=_bad_places(bad[:, rows]),
                 )

@@ -1,14 +1,15 @@
 """Decode audiocraft's `LMModel` weights, capturing every layer at every step.
 
 The arithmetic is that of `audiocraft.modules.transformer` in streaming mode, done with
-key/value caches of fixed size, cross-attention keys and values computed once per prompt,
-and text that is never padded. Randomness belongs to the clip: one uniform number per
-step and codebook from a Philox stream keyed by the clip's seed, used by inverse CDF.
+key/value caches of fixed size, cross-attention keys and values computed once per
+prompt, and text that is never padded. Randomness belongs to the clip: one uniform
+number per step and codebook from a Philox stream keyed by the clip's seed, used by
+inverse CDF.
 
 Conventions
 -----------
-A micro-batch of `clips` makes `2 * clips` rows: conditional rows first, null rows second,
-as in audiocraft. Step s feeds sequence position s and predicts position s + 1.
+A micro-batch of `clips` makes `2 * clips` rows: conditional rows first, null rows
+second, as in audiocraft. Step s feeds sequence position s and predicts position s + 1.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ from harness.sampling.plan import Generation
 
 __all__ = ["Decoded", "Decoder", "uniforms"]
 
-_TEXT_BUCKET = 32  # text is padded (and masked) to multiples of this: shapes decide bits
+_TEXT_BUCKET = (
+    32  # text is padded (and masked) to multiples of this: shapes decide bits
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +88,8 @@ class Decoder:
     ) -> Decoded:
         """Sample `frames` frames for each prompt.
 
-        With `forced_codes` `(clips, codebooks, frames)` nothing is sampled; the model is
-        fed these codes instead.
+        With `forced_codes` `(clips, codebooks, frames)` nothing is sampled; the model
+        is fed these codes instead.
         """
         sequence, mask = self._pattern(len(seeds), frames, forced_codes)
         steps = sequence.shape[-1] - 1
@@ -102,7 +105,9 @@ class Decoder:
         )
         for step in range(steps):
             logits = self._forward(sequence[..., step], state, step, capture)
-            tokens = sample(_guided(logits, generation.cfg_coef), draws[:, step], generation)
+            tokens = sample(
+                _guided(logits, generation.cfg_coef), draws[:, step], generation
+            )
             following = sequence[..., step + 1]
             tokens = torch.where(mask[:, step + 1], tokens, self.model.special_token_id)
             sequence[..., step + 1] = torch.where(following == -1, tokens, following)
@@ -134,8 +139,12 @@ class Decoder:
         """Empty caches, text keys and values, and the prefix run through all layers."""
         device, dtype = self.weight.device, self.weight.dtype
         longest = max(text_bucket(c)[0] for c in conditions)
-        text = torch.zeros(len(conditions), longest, self.model.dim, device=device, dtype=dtype)
-        mask = torch.full((len(conditions), 1, 1, longest), -torch.inf, device=device, dtype=dtype)
+        text = torch.zeros(
+            len(conditions), longest, self.model.dim, device=device, dtype=dtype
+        )
+        mask = torch.full(
+            (len(conditions), 1, 1, longest), -torch.inf, device=device, dtype=dtype
+        )
         for row, condition in enumerate(conditions):
             text[row, : len(condition.cross)] = condition.cross
             mask[row, ..., : len(condition.cross)] = 0
@@ -144,8 +153,13 @@ class Decoder:
         state = _State(
             offset=offset,
             text_mask=mask,
-            caches=[layer.caches(2 * len(conditions), offset + steps) for layer in self.layers],
-            text=[layer.text_keys_values(text) for layer in self.layers] if longest else None,
+            caches=[
+                layer.caches(2 * len(conditions), offset + steps)
+                for layer in self.layers
+            ],
+            text=[layer.text_keys_values(text) for layer in self.layers]
+            if longest
+            else None,
         )
         if offset:
             hidden = prefix + self._positions(0, offset)
@@ -167,7 +181,7 @@ class Decoder:
     def _forward(
         self, tokens: Tensor, state: _State, step: int, capture: MomentCapture
     ) -> Tensor:
-        """One step: tokens `(clips, codebooks)` to logits `(rows, codebooks, vocabulary)`."""
+        """Tokens `(clips, codebooks)` to logits `(rows, codebooks, vocabulary)`."""
         embedded = [emb(tokens[:, k]) for k, emb in enumerate(self.model.emb)]
         hidden = torch.stack(embedded).sum(0)
         hidden = torch.cat([hidden, hidden])[:, None]
@@ -214,15 +228,24 @@ class _Layer:
 
     def __call__(self, x: Tensor, state: _State, index: int, *, start: int) -> Tensor:
         layer = self.layer
-        x = x + layer.layer_scale_1(self._self_attention(layer.norm1(x), state, index, start))
+        x = x + layer.layer_scale_1(
+            self._self_attention(layer.norm1(x), state, index, start)
+        )
         if state.text is not None:
             crossed = self._cross_attention(layer.norm_cross(x), state, index)
-            x = torch.cat([x[: len(crossed)] + layer.layer_scale_cross(crossed), x[len(crossed) :]])
+            x = torch.cat(
+                [
+                    x[: len(crossed)] + layer.layer_scale_cross(crossed),
+                    x[len(crossed) :],
+                ]
+            )
         return x + layer.layer_scale_2(
             layer.linear2(layer.activation(layer.linear1(layer.norm2(x))))
         )
 
-    def _self_attention(self, x: Tensor, state: _State, index: int, start: int) -> Tensor:
+    def _self_attention(
+        self, x: Tensor, state: _State, index: int, start: int
+    ) -> Tensor:
         attention = self.layer.self_attn
         query, key, value = F.linear(x, attention.in_proj_weight).chunk(3, dim=-1)
         keys, values = state.caches[index]
@@ -238,7 +261,7 @@ class _Layer:
         return attention.out_proj(mixed.transpose(1, 2).flatten(2))
 
     def _cross_attention(self, x: Tensor, state: _State, index: int) -> Tensor:
-        """For conditional rows only: a null row attends to nothing and gets exactly 0."""
+        """Conditional rows only: a null row attends to nothing and gets exactly 0."""
         attention = self.layer.cross_attention
         assert state.text is not None
         keys, values = state.text[index]
@@ -258,8 +281,9 @@ def _guided(logits: Tensor, cfg_coef: float) -> Tensor:
 def sample(logits: Tensor, draws: Tensor, generation: Generation) -> Tensor:
     """Draw codes by inverse CDF, in vocabulary order.
 
-    `logits` is `(clips, codebooks, vocabulary)`, `draws` `(clips, codebooks)` in [0, 1).
-    Top-p is used where it is set, else top-k, as in audiocraft; temperature 0 is greedy.
+    `logits` is `(clips, codebooks, vocabulary)`, `draws` `(clips, codebooks)` in [0,
+    1). Top-p is used where it is set, else top-k, as in audiocraft; temperature 0 is
+    greedy.
     """
     if generation.temperature == 0:
         return logits.argmax(-1)
@@ -289,7 +313,9 @@ def _check_supported(model: LMModel) -> None:
         "post-norm layers": not layer.norm_first,
         "rotary positions": model.transformer.rope is not None,
         "positions in cross-attention": model.fuser.cross_attention_pos_emb,
-        "attention without audiocraft's own kernel": not all(a.custom for a in attentions),
+        "attention without audiocraft's own kernel": not all(
+            a.custom for a in attentions
+        ),
         "attention biases": any(_has_bias(a) for a in attentions if a.custom),
         "normalised queries": any(a.qk_layer_norm for a in attentions),
         "repeated keys": any(a.kv_repeat != 1 for a in attentions),
@@ -298,8 +324,8 @@ def _check_supported(model: LMModel) -> None:
     found = [name for name, present in problems.items() if present]
     if found:
         msg = (
-            f"The language model has {', '.join(found)}, which no released MusicGen has "
-            "and which is not decoded here. Use another checkpoint."
+            f"The language model has {', '.join(found)}, which no released MusicGen "
+            "has and which is not decoded here. Use another checkpoint."
         )
         raise ModelError(msg)
 

@@ -15,7 +15,15 @@ from typing import Any
 
 from harness.prompts import Prompt
 
-__all__ = ["CAPTURE", "ENGINE", "CaptureSpec", "ClipSpec", "Generation", "Plan", "make_plan"]
+__all__ = [
+    "CAPTURE",
+    "ENGINE",
+    "CaptureSpec",
+    "ClipSpec",
+    "Generation",
+    "Plan",
+    "make_plan",
+]
 
 ENGINE = 1  # raised whenever the same key would give other bytes
 CONTROL_PROMPTS = 5  # prompts per emotion that are always heard with a second seed
@@ -88,9 +96,9 @@ def make_plan(
 ) -> Plan:
     """Plan `seeds_per_prompt` clips of each prompt, and second clips for control.
 
-    The first `CONTROL_PROMPTS` prompts of each emotion get a second clip in any case: the
-    same-prompt baseline that everything else is compared with. Their number does not
-    depend on the design, so a larger one only adds its own clips.
+    The first `CONTROL_PROMPTS` prompts of each emotion get a second clip in any case:
+    the same-prompt baseline that everything else is compared with. Their number does
+    not depend on the design, so a larger one only adds its own clips.
     """
     heard: dict[str, int] = {}
     clips = []
@@ -109,11 +117,16 @@ def make_plan(
                 "engine": ENGINE,
             }
             clip = ClipSpec(
-                key=_digest(identity), prompt=prompt, replicate=replicate, seed=clip_seed
+                key=_digest(identity),
+                prompt=prompt,
+                replicate=replicate,
+                seed=clip_seed,
             )
             clips.append(clip)
     clips.sort(key=lambda clip: clip.replicate)
-    return Plan(clips=tuple(clips), generation=generation, seeds_per_prompt=seeds_per_prompt)
+    return Plan(
+        clips=tuple(clips), generation=generation, seeds_per_prompt=seeds_per_prompt
+    )
 
 
 def _clip_seed(seed: int, prompt: Prompt, replicate: int) -> int:

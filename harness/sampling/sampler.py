@@ -37,7 +37,7 @@ class Sampler:
         self.model = model
         self.generation = generation
         self.capture = capture
-        self.decoder = Decoder(model.language_model)  # type: ignore[arg-type]
+        self.decoder = Decoder(model.language_model)
         self._conditions: dict[str, TextCondition] = {}
 
     def generate(
@@ -52,7 +52,9 @@ class Sampler:
             before = done
             done += len(batch)
 
-            def on_step(step: int, steps: int, before: int = before, n: int = done - before) -> None:
+            def on_step(
+                step: int, steps: int, before: int = before, n: int = done - before
+            ) -> None:
                 on_progress(before + n * step / steps)
 
             yield self._generate(batch, on_step)
@@ -70,7 +72,8 @@ class Sampler:
     def _generate(
         self, batch: list[ClipSpec], on_step: Callable[[int, int], None]
     ) -> list[Sample]:
-        # A short batch is filled up with its last clip: shapes, and so bits, stay the same.
+        # A short batch is filled up with its last clip: shapes, and so bits, stay the
+        # same.
         full = batch + [batch[-1]] * (self.generation.batch_size - len(batch))
         decoded = self.decoder.decode(
             [self._condition(clip) for clip in full],

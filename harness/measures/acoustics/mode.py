@@ -11,8 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import librosa
-import librosa.feature
 import numpy as np
 import numpy.typing as npt
 
@@ -100,6 +98,8 @@ def pitch_classes(audio: Audio, *, sample_rate: int) -> PitchClasses:
     Each frame counts the same, however loud. Spectra are amplitudes, not powers: a
     power spectrum hears the bass and misses the third above it.
     """
+    import librosa  # takes two seconds, and runs on cached features do without
+
     window = round(_WINDOW_SECONDS * sample_rate)
     spectrum = np.abs(
         librosa.stft(audio / np.abs(audio).max(), n_fft=window, hop_length=window // 4)

@@ -107,8 +107,8 @@ def _drum_piece(index: int, bpm: int) -> Piece:
         level=(0.03, 0.06, 0.14)[index % 3],
         rolloff=(1.0, 1.4, 1.8, 2.2)[index % 4],
         drums=(0.3, 0.45, 0.6)[index % 3],
-        decay_seconds=(0.3, 0.5)[index % 2],
-        melody=index % 2 == 0,
+        decay_seconds=(0.2, 0.35)[index % 2],
+        melody=index % 3 == 0,
     )
 
 
@@ -119,7 +119,7 @@ def _chord_piece(index: int, bpm: int) -> Piece:
         tonic=(61, 64, 69)[index % 3],
         level=(0.05, 0.08)[index % 2],
         rolloff=(1.2, 1.5)[index % 2],
-        decay_seconds=(0.35, 0.6, 0.8)[index % 3],
+        decay_seconds=(0.35, 0.5, 0.6)[index % 3],
         melody=index % 3 == 0,
     )
 

@@ -18,8 +18,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import librosa.feature
-import librosa.onset
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
@@ -88,6 +86,10 @@ def estimate_tempo(audio: Audio, *, sample_rate: int) -> Tempo:
 
 
 def _onset_envelope(audio: Audio, sample_rate: int, hop: int) -> Curve:
+    # Takes two seconds; runs on cached features do without.
+    import librosa.feature
+    import librosa.onset
+
     mel = librosa.feature.melspectrogram(
         y=audio / np.abs(audio).max(),
         sr=sample_rate,

@@ -7,8 +7,6 @@ Audio is mono, shape `(samples,)`; brightness is in Hz.
 
 from __future__ import annotations
 
-import librosa
-import librosa.feature
 import numpy as np
 
 from harness.measures.acoustics.soundness import judge_soundness
@@ -50,6 +48,8 @@ def brightness_hz(audio: Audio, *, sample_rate: int) -> float:
     validate(audio, sample_rate=sample_rate, at_least_seconds=_WINDOW_SECONDS)
     if judge_soundness(audio, sample_rate=sample_rate).silent:
         return float("nan")
+    import librosa  # takes two seconds, and runs on cached features do without
+
     window = int(_WINDOW_SECONDS * sample_rate)
     spectrum = np.abs(
         librosa.stft(
