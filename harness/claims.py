@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,7 @@ __all__ = [
 ]
 
 CLAIMS_FILE = Path(__file__).parents[1] / "hypotheses" / "claims.toml"
+_LEVELS = ("none", "minimum", "strong")
 ROLES = ("instrument", "gate", "panel", "descriptive")
 
 
@@ -88,13 +90,15 @@ def load_claims() -> dict[str, Claim]:
     ------
     ClaimError
         If an entry lacks a field, has an unknown role or direction, or its thresholds
-        are out of order.
+        are not numbers in order.
     """
-    claims = [_claim(entry) for entry in _data()["claim"]]
-    by_id = {claim.id: claim for claim in claims}
-    if len(by_id) < len(claims):
-        msg = f"`{CLAIMS_FILE.name}` must name every claim once. Rename the duplicate."
-        raise ClaimError(msg)
+    by_id: dict[str, Claim] = {}
+    for entry in _data()["claim"]:
+        claim = _claim(entry)
+        if claim.id in by_id:
+            msg = f"Claim `{claim.id}`: must be stated once. Rename the duplicate."
+            raise ClaimError(msg)
+        by_id[claim.id] = claim
     return by_id
 
 
@@ -109,27 +113,37 @@ def acoustic_rules() -> dict[str, dict[str, Any]]:
 
 def _claim(entry: dict[str, Any]) -> Claim:
     fields = dict(entry)
-    levels = {k: fields.pop(k) for k in ("none", "minimum", "strong") if k in fields}
-    fields["contrasts"] = tuple((a, b) for a, b in fields.get("contrasts", ()))
+    name = fields.get("id", "?")
+    levels = {k: fields.pop(k) for k in _LEVELS if k in fields}
+    _check_levels(name, levels, direction=fields.get("direction"))
+    contrasts = fields.pop("contrasts", [])
+    if not all(isinstance(c, list) and len(c) == 2 for c in contrasts):
+        msg = f"Claim `{name}`: contrasts must be pairs of emotions, got {contrasts}."
+        raise ClaimError(msg)
     try:
-        claim = Claim(**fields, thresholds=Thresholds(**levels))
+        claim = Claim(
+            **fields,
+            thresholds=Thresholds(**levels),
+            contrasts=tuple((a, b) for a, b in contrasts),
+        )
     except TypeError as error:
-        msg = f"Claim `{entry.get('id', '?')}` in {CLAIMS_FILE.name}: {error}."
+        msg = f"Claim `{name}`: {error}. See the top of {CLAIMS_FILE.name}."
         raise ClaimError(msg) from error
     if claim.role not in ROLES or claim.direction not in ("above", "below"):
         msg = (
-            f"Claim `{claim.id}`: role must be one of {', '.join(ROLES)} and direction "
+            f"Claim `{name}`: role must be one of {', '.join(ROLES)} and direction "
             f"above or below, got {claim.role} and {claim.direction}."
         )
         raise ClaimError(msg)
-    given = [
-        v
-        for v in (levels.get(k) for k in ("none", "minimum", "strong"))
-        if v is not None
-    ]
-    if given != sorted(given, reverse=claim.direction == "below"):
-        msg = (
-            f"Claim `{claim.id}`: thresholds must go from none to strong, got {given}."
-        )
+    if claim.thresholds.minimum is None and claim.role != "descriptive":
+        msg = f"Claim `{name}`: minimum must be stated for the role {claim.role}."
         raise ClaimError(msg)
     return claim
+
+
+def _check_levels(name: str, levels: dict[str, Any], *, direction: Any) -> None:
+    given = [levels[k] for k in _LEVELS if k in levels]
+    numbers = all(isinstance(v, int | float) and math.isfinite(v) for v in given)
+    if not numbers or given != sorted(given, reverse=direction == "below"):
+        msg = f"Claim `{name}`: thresholds must rise from none to strong, got {given}."
+        raise ClaimError(msg)

@@ -11,14 +11,16 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from filelock import Timeout
 
 from harness.sampling.plan import ClipSpec, Plan
-from harness.sampling.sampler import Sample, Sampler
 from harness.store import Store
+
+if TYPE_CHECKING:
+    from harness.sampling.sampler import Sample, Sampler
 
 __all__ = ["REPEAT_CHECK", "collect", "repeat_check"]
 

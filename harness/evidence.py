@@ -54,6 +54,7 @@ __all__ = [
 Array = npt.NDArray[np.floating[Any]]
 Floats = npt.NDArray[np.float64]
 AUDIO_BORNE = "audio-borne"
+_FEWEST_MEASURED = 2
 FEWER_RELABELINGS = 2_000  # where each costs a fit or a sweep over dimensions
 
 
@@ -64,6 +65,12 @@ def gap_evidence(
     more, less = contrast
     by_prompt = table.by_prompt(values)
     a, b = (table.of_emotion(by_prompt, emotion) for emotion in contrast)
+    measured = [np.isfinite(a), np.isfinite(b)]
+    if table.template is not None:
+        measured = [measured[0] & measured[1]] * 2
+    unmeasured = sum(int((~m).sum()) for m in measured)
+    if unmeasured and min(int(m.sum()) for m in measured) < _FEWEST_MEASURED:
+        return Evidence(effect=None, n_prompts=a.size + b.size, unmeasured=unmeasured)
     gap = paired_gap(
         a,
         b,
@@ -86,8 +93,9 @@ def gap_evidence(
         detail={
             f"{more} by prompt": a,
             f"{less} by prompt": b,
-            "unmeasured": gap.dropped,
+            "prompts left out because unmeasured": unmeasured,
         },
+        unmeasured=unmeasured,
     )
 
 
@@ -122,7 +130,7 @@ def match_evidence(matches: npt.NDArray[np.bool_], table: ClipTable) -> Evidence
 def silence(found: Evidence) -> Evidence:
     """What a measure found where nothing was put: its p, which should be large."""
     return Evidence(
-        effect=found.p,
+        effect=1.0 if found.p is None else found.p,  # no p: it found nothing
         n_prompts=found.n_prompts,
         n_clips=found.n_clips,
         detail={"effect with shuffled labels": found.effect},

@@ -22,7 +22,7 @@ from harness.measures.dimensions import DimensionError
 from harness.measures.probe import ProbeError
 from harness.measures.similarity import SimilarityError
 from harness.run import DEFAULT_EMOTIONS, DTYPES, Request, Run, RunError, open_run
-from harness.session import DecidingSession
+from harness.session import DESELECTED, DecidingSession, weeks_of
 from harness.verdict import BrokenInstrument, Decision, Evidence, Status, decide
 
 __all__ = ["RUN"]
@@ -197,6 +197,20 @@ def request_of(config: pytest.Config) -> Request:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | pytest.ExitCode | None:
+    """Start again with our settings if pytest has found others.
+
+    pytest looks for its settings before it knows our options, and so takes an existing
+    directory after `--store` or `--model` for a place of tests.
+    """
+    ours = config.invocation_params.dir / "pytest.ini"
+    settled = config.inipath == ours or config.option.inifilename
+    if settled or hasattr(config, "workerinput") or not ours.exists():
+        return None
+    return pytest.main(["-c", str(ours), *map(str, config.invocation_params.args)])
+
+
 # --- markers and parameters ---------------------------------------------------------
 
 
@@ -286,6 +300,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             config.pluginmanager.register(deciding, "skeptic-session")
     except RunError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """In an xdist worker: remember for the deciding process what was left out."""
+    for item in items:
+        output = getattr(item.config, "workeroutput", None)
+        if output is not None:
+            output.setdefault(DESELECTED, {}).update(weeks_of([item]))
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -43,8 +43,10 @@ def watched(count: Callable[[], int], total: int) -> Iterator[None]:
 
     def watch() -> None:
         with progress(total) as report:
-            while not finished.wait(_POLL_SECONDS):
-                report(count())
+            done = 0
+            while done < total and not finished.wait(_POLL_SECONDS):
+                done = count()
+                report(done)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

@@ -8,21 +8,35 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.claims import load_claims
 from harness.progress import watched
 from harness.record import VerdictRecord
 from harness.run import Run
 from harness.verdict import EXIT_CODES, Verdict
 
-__all__ = ["EXIT_NO_VERDICT", "DecidingSession"]
+__all__ = ["DESELECTED", "EXIT_NO_VERDICT", "DecidingSession", "weeks_of"]
+
+DESELECTED = "skeptic_deselected"  # what an xdist worker calls it
 
 EXIT_NO_VERDICT = 12  # something that had to be decided was not
 _FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+
+
+def weeks_of(items: Iterable[pytest.Item]) -> dict[str, int]:
+    """Node ids of the tests that decide a claim or control one, and its week."""
+    weeks = {}
+    for item in items:
+        for name in ("claim", "control"):
+            for marker in item.iter_markers(name):
+                weeks[item.nodeid] = load_claims()[marker.args[0]].week
+    return weeks
 
 
 class DecidingSession:
@@ -34,14 +48,13 @@ class DecidingSession:
         self.record.write_running()
         self.started = time.monotonic()
         self.collected: set[str] = set()
+        self.deselected: dict[str, int] = {}  # node id -> week of its claim
         self.decisions: dict[str, dict[str, Any]] = {}
         self.verdict: dict[str, Any] | None = None
         self._exits = ExitStack()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        for item in session.items:
-            if item.get_closest_marker("claim") or item.get_closest_marker("control"):
-                self.collected.add(item.nodeid)
+        self.collected.update(weeks_of(session.items))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
@@ -56,6 +69,24 @@ class DecidingSession:
             shown = watched(lambda: store.count(plan.keys) - there, missing)
             self._exits.enter_context(shown)
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: Any) -> None:
+        self.deselected.update(getattr(node, "workeroutput", {}).get(DESELECTED, {}))
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        self.deselected.update(weeks_of(items))
+
+    def _undecided(self) -> list[str]:
+        """What had to decide and did not: collected, or deselected from its week."""
+        claims = load_claims()
+        ids = {
+            decided["id"].removesuffix(" control")
+            for decided in self.decisions.values()
+        }
+        weeks = {claims[claim].week for claim in ids}
+        left_out = {nodeid for nodeid, week in self.deselected.items() if week in weeks}
+        return sorted((self.collected | left_out) - set(self.decisions))
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         decided = getattr(report, "skeptic", None)
         if decided is not None:
@@ -66,7 +97,7 @@ class DecidingSession:
         self._exits.close()
         self.verdict = self.record.finish(
             self.decisions,
-            undecided=sorted(self.collected - set(self.decisions)),
+            undecided=self._undecided(),
             interrupted=exitstatus not in _FINISHED,
             seconds=time.monotonic() - self.started,
         )

@@ -41,8 +41,8 @@ from harness.files import (
     write_json,
 )
 from harness.models.protocol import ModelCard
-from harness.sampling.capture import HALVES, ClipCapture
 from harness.sampling.plan import ENGINE, ClipSpec, Generation
+from harness.sampling.summary import HALVES, ClipCapture
 
 __all__ = ["Store", "StoreError"]
 

@@ -35,11 +35,16 @@ _CREST = 3.0  # peak over RMS that the limiter leaves
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """What a clip is: every field can be heard, and is known."""
+    """What a clip is: every field can be heard, and is known.
+
+    With `just_root_hz` the piece stays on its tonic chord, in just intonation on that
+    root; otherwise it goes through a progression in equal temperament on `tonic`.
+    """
 
     tempo_bpm: float
     mode: str  # "major" or "minor"
     tonic: int = 60  # MIDI note of the tonic
+    just_root_hz: float | None = None
     level: float = 0.1  # RMS of the clip
     rolloff: float = 1.5
     drums: float = 0.0  # share of drums in the mix, 0 to 1
@@ -55,8 +60,7 @@ def render(
     rng: np.random.Generator,
     sample_rate: int = SAMPLE_RATE,
 ) -> np.ndarray:
-    """Play `piece` for `seconds`; the melody and the noise of the drums come from
-    `rng`.
+    """Play `piece` for `seconds`; the melody comes from `rng`.
 
     Returns
     -------
@@ -66,34 +70,61 @@ def render(
     """
     samples = round(seconds * sample_rate)
     beat_seconds = 60.0 / piece.tempo_bpm
-    beats = int(np.ceil(seconds / beat_seconds))
     pitched = np.zeros(samples, np.float64)
     drums = np.zeros(samples, np.float64)
-    scale = _SCALE[piece.mode]
-    for beat in range(beats):
+    for beat in range(int(np.ceil(seconds / beat_seconds))):
         start = round(beat * beat_seconds * sample_rate)
-        in_bar, degree = beat % 4, _PROGRESSION[(beat // 4) % 4]
-        accent = 1.0 if in_bar == 0 else 0.85
-        chord = [_degree_to_pitch(piece.tonic, scale, degree + k) for k in (0, 2, 4)]
-        for pitch in chord:
-            _add(pitched, start, accent * _note(piece, pitch, sample_rate))
-        _add(pitched, start, 1.3 * accent * _note(piece, chord[0] - 12, sample_rate))
-        if piece.melody:
-            step = int(rng.choice((0, 2, 4, 7)))
-            pitch = _degree_to_pitch(piece.tonic + 12, scale, degree + step)
-            _add(pitched, start, 0.9 * accent * _note(piece, pitch, sample_rate))
+        _play_beat(piece, beat, start, pitched, rng=rng, sample_rate=sample_rate)
         if piece.drums:
-            _add(drums, start, _kick(sample_rate))
-            if in_bar % 2:
-                _add(drums, start, 0.6 * _noise_hit(0.09, sample_rate, rng))
             offbeat = start + round(beat_seconds * sample_rate / 2)
-            _add(drums, offbeat, 0.12 * _noise_hit(0.02, sample_rate, rng))
+            _drum_beat(beat, start, offbeat, drums, sample_rate=sample_rate)
     mix = _unit(pitched)
     if piece.drive:
         mix = _unit(np.tanh(piece.drive * mix))
     mix = (1 - piece.drums) * mix + piece.drums * _unit(drums)
     limited = np.tanh(_unit(mix) / _CREST) * _CREST
     return (piece.level * _unit(limited)).astype(np.float32)
+
+
+def _play_beat(
+    piece: Piece,
+    beat: int,
+    start: int,
+    pitched: np.ndarray,
+    *,
+    rng: np.random.Generator,
+    sample_rate: int,
+) -> None:
+    """Chord, bass and melody of one beat, each in Hz."""
+    accent = 1.0 if beat % 4 == 0 else 0.85
+    chord, above = _harmony(piece, bar=beat // 4)
+    notes = [(1.0, hertz) for hertz in chord] + [(1.3, chord[0] / 2)]
+    if piece.melody:
+        notes.append((0.9, above[int(rng.integers(len(above)))]))
+    for weight, hertz in notes:
+        _add(pitched, start, accent * weight * _note(piece, hertz, sample_rate))
+
+
+def _harmony(piece: Piece, *, bar: int) -> tuple[list[float], list[float]]:
+    """The chord of a bar and the notes its melody may take, in Hz."""
+    if piece.just_root_hz is not None:
+        third = 5 / 4 if piece.mode == "major" else 6 / 5
+        chord = [piece.just_root_hz * ratio for ratio in (1, third, 3 / 2)]
+        return chord, [2 * hertz for hertz in chord] + [4 * chord[0]]
+    scale, degree = _SCALE[piece.mode], _PROGRESSION[bar % 4]
+    chord = [_hertz(piece.tonic, scale, degree + k) for k in (0, 2, 4)]
+    above = [_hertz(piece.tonic + 12, scale, degree + k) for k in (0, 2, 4, 7)]
+    return chord, above
+
+
+def _drum_beat(
+    beat: int, start: int, offbeat: int, drums: np.ndarray, *, sample_rate: int
+) -> None:
+    """Kick on the beat, snare on every second one, a soft hat between."""
+    _add(drums, start, _kick(sample_rate))
+    if beat % 2:
+        _add(drums, start, 0.6 * _noise_hit(0.09, sample_rate))
+    _add(drums, offbeat, 0.12 * _noise_hit(0.02, sample_rate))
 
 
 def click_track(
@@ -109,20 +140,19 @@ def click_track(
     return out.astype(np.float32)
 
 
-def _degree_to_pitch(tonic: int, scale: tuple[int, ...], degree: int) -> int:
+def _hertz(tonic: int, scale: tuple[int, ...], degree: int) -> float:
     octave, index = divmod(degree, len(scale))
-    return tonic + 12 * octave + scale[index]
+    pitch = tonic + 12 * octave + scale[index]
+    return float(440.0 * 2 ** ((pitch - 69) / 12))
 
 
-def _note(piece: Piece, pitch: int, sample_rate: int) -> np.ndarray:
+def _note(piece: Piece, hertz: float, sample_rate: int) -> np.ndarray:
     """One note: a few harmonics, 8 ms attack, exponential end."""
     seconds = min(3.0 * piece.decay_seconds, 60.0 / piece.tempo_bpm * 1.5)
     time = np.arange(round(seconds * sample_rate)) / sample_rate
-    frequency = 440.0 * 2 ** ((pitch - 69) / 12)
-    harmonics = np.arange(1, min(14, int(0.45 * sample_rate / frequency)) + 1)
+    harmonics = np.arange(1, min(14, int(0.45 * sample_rate / hertz)) + 1)
     weights = harmonics**-piece.rolloff
-    partials = np.sin(2 * np.pi * frequency * harmonics[:, None] * time)
-    tone = weights @ partials
+    tone = weights @ np.sin(2 * np.pi * hertz * harmonics[:, None] * time)
     envelope = np.minimum(1.0, time / 0.008) * np.exp(-time / piece.decay_seconds)
     fade_out = np.minimum(1.0, (seconds - time) / 0.02)
     return tone * envelope * fade_out / weights.sum()
@@ -134,11 +164,11 @@ def _kick(sample_rate: int) -> np.ndarray:
     return np.sin(phase) * np.exp(-time / 0.05) * np.minimum(1.0, time / 0.001)
 
 
-def _noise_hit(decay: float, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
+def _noise_hit(decay: float, sample_rate: int) -> np.ndarray:
+    """A burst of bright noise, the same each time, as from a drum machine."""
     time = np.arange(round(4 * decay * sample_rate)) / sample_rate
-    white = rng.standard_normal(time.size)
-    noise = lfilter([1.0, -0.85], [1.0], white)
-    return noise * np.exp(-time / decay) * 0.5
+    white = np.random.default_rng(0).standard_normal(time.size)
+    return lfilter([1.0, -0.85], [1.0], white) * np.exp(-time / decay) * 0.5
 
 
 def _add(target: np.ndarray, start: int, sound: np.ndarray) -> None:

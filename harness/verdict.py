@@ -77,6 +77,7 @@ class Evidence:
     qualifier: str | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
     problem: str | None = None
+    unmeasured: int = 0  # prompts without a value: the music, not the instrument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,11 +190,17 @@ def _status(claim: Claim, evidence: Evidence, look: Look) -> _Ruling:
     if evidence.problem is not None:
         return Status.INVALID, None, evidence.problem
     effect, p = evidence.effect, evidence.p
+    if evidence.unmeasured and _cannot_reach(evidence, look):
+        because = (
+            f"In {evidence.unmeasured} prompts it could not be measured; what is left "
+            "cannot decide."
+        )
+        return Status.INCONCLUSIVE, None, because
     if effect is None or p is None or not (math.isfinite(effect) and math.isfinite(p)):
         return Status.INVALID, None, "The effect could not be measured."
     if look.kind != "planned":
         return Status.INCONCLUSIVE, None, _no_evidence(look)
-    if evidence.smallest_p is not None and evidence.smallest_p > look.alpha:
+    if _cannot_reach(evidence, look):
         because = (
             f"The smallest p that this design can give is {evidence.smallest_p:.2g}, "
             f"above the {look.alpha:g} of this look: more prompts are needed."
@@ -215,6 +222,13 @@ def _status(claim: Claim, evidence: Evidence, look: Look) -> _Ruling:
         f"p = {p:.2g} is not below {look.alpha:g}, and no effect is not shown either."
     )
     return Status.INCONCLUSIVE, None, because
+
+
+def _cannot_reach(evidence: Evidence, look: Look) -> bool:
+    """Could no outcome at all have been significant?"""
+    if evidence.effect is None:
+        return True
+    return evidence.smallest_p is not None and evidence.smallest_p > look.alpha
 
 
 def _significant(claim: Claim, effect: float, p: float, look: Look) -> _Ruling:
@@ -344,17 +358,21 @@ def _follow(gates: Sequence[Decision], look: Look) -> Outcome:
             node="Is the instrument sound?", answer="yes", because="Every check passed."
         )
     ]
-    for question, claims in _QUESTIONS:
+    asked = {claim for _, claims in _QUESTIONS for claim in claims}
+    others = tuple({d.claim.id for d in gates} - asked)
+    rest = (("Does everything else that decides hold?", others),) if others else ()
+    for question, claims in (*_QUESTIONS, *rest):
         members = [d for d in gates if d.claim.id in claims]
-        worst = max(members, key=_severity, default=None)
-        if worst is None:
-            continue
+        if not members:
+            reason = f"There is no verdict: `{question}` was not answered."
+            return Outcome(verdict=None, reason=reason, path=tuple(path))
+        worst = max(members, key=_severity)
         because = f"{_name(worst)}: {worst.because}"
         path.append(Node(node=question, answer=str(worst.status), because=because))
         if worst.status is not Status.SUPPORTED:
             verdict, why = _short_of_go(worst, look)
             return Outcome(verdict=verdict, reason=f"{why} {because}", path=tuple(path))
-        if worst.evidence.qualifier == TEXT_BORNE:
+        if any(d.evidence.qualifier == TEXT_BORNE for d in members):
             because = "It is found only where the prompt's words are visible."
             path.append(
                 Node(node="Through the music?", answer=TEXT_BORNE, because=because)

@@ -52,9 +52,7 @@ def test_any_other_number_is_unplanned(samples: int, following: int | None) -> N
     [(1, (1, 1)), (10, (10, 1)), (20, (20, 1)), (21, (11, 2)), (50, (25, 2)),
      (100, (50, 2))],
 )  # fmt: skip
-def test_designs_prefer_prompts_to_seeds(
-    samples: int, design: tuple[int, int]
-) -> None:
+def test_designs_prefer_prompts_to_seeds(samples: int, design: tuple[int, int]) -> None:
     assert design_for(samples) == design
 
 

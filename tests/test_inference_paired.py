@@ -90,9 +90,7 @@ def test_the_matched_interval_is_students_on_the_differences() -> None:
     a, b = np.array([9.0, 5.0, 3.0, 8.0, 7.0]), np.array([5.0, 3.0, 4.0, 5.0, 1.0])
     interval = paired_gap(a, b, template_matched=True, rng=_rng()).interval
     expected = stats.ttest_rel(a, b).confidence_interval(0.95)
-    assert (interval.low, interval.high) == pytest.approx(
-        (expected.low, expected.high)
-    )
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
 
 
 def test_a_planted_tempo_gap_is_found_and_many_prompts_are_drawn() -> None:

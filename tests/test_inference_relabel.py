@@ -84,16 +84,19 @@ def test_every_relabeling_keeps_the_labels_of_every_block(
         assert (np.sort(rows.labels[:, members]) == np.sort(codes[members])).all()
 
 
-def test_template_and_cohort_together_split_the_blocks() -> None:
-    emotion = [0, 1, 0, 1]
-    rows = relabelings(
-        emotion,
-        template=[0, 0, 0, 0],
-        cohort=["week 1", "week 1", "week 2", "week 2"],
-        count=10,
-        rng=np.random.default_rng(0),
-    )
-    assert rows.distinct == 4
+def test_labels_stay_within_both_template_and_cohort() -> None:
+    emotion = np.tile([0, 1], 4)
+    halves, quarters = np.repeat([0, 1], 4), np.repeat([0, 1, 0, 1], 2)
+    for template, cohort in ((halves, quarters), (quarters, halves)):
+        rows = relabelings(
+            emotion,
+            template=template,
+            cohort=cohort,
+            count=100,
+            rng=np.random.default_rng(0),
+        )
+        assert rows.distinct == 2**4
+        assert (rows.labels.reshape(-1, 4, 2).sum(axis=2) == 1).all()
 
 
 def test_the_same_generator_draws_the_same_relabelings() -> None:

@@ -365,6 +365,11 @@ def test_passed_checks_are_folded_and_failed_ones_are_not() -> None:
     assert "mode_calibrated" in after
 
 
+def test_the_curve_of_an_invalid_claim_is_disowned() -> None:
+    assert "The claim behind this curve is invalid" in page_of("FIX").text
+    assert "The claim behind this curve is invalid" not in page_of("GO").text
+
+
 def test_gates_come_before_the_panel_and_what_never_decides() -> None:
     text = page_of("GO").text
     order = ["layer_signal", "acoustic_match", "crossnobis", "umap_silhouette"]

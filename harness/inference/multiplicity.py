@@ -48,7 +48,7 @@ def holm(p: Sequence[float] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64
             f"`p` must lie in (0, 1], got {values.tolist()}. Drop what was not tested."
         )
         raise InferenceError(msg)
-    # Imported here: it brings in pandas, 1 s that nothing else in this room needs.
+    # Imported here: it brings in pandas, seconds that nothing else here needs.
     from statsmodels.stats.multitest import multipletests
 
     return np.asarray(multipletests(values, method="holm")[1], np.float64)

@@ -499,7 +499,10 @@ def _wins_pairwise(
 def _wins_multiclass(
     scores: npt.NDArray[np.float64], truth: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.float64]:
-    return np.take_along_axis(_votes(scores), truth[None], axis=0)[0]
+    votes: npt.NDArray[np.float64] = np.take_along_axis(
+        _votes(scores), truth[None], axis=0
+    )[0]
+    return votes
 
 
 def _votes(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -2,7 +2,8 @@
 
 The losses are those of EnCodec (Defossez et al. 2022, arXiv:2210.13438, section 3.4)
 without the discriminator: waveform, multi-scale log-mel and commitment, plus the
-log-level of 20 ms frames, because loudness is one of the truths a phantom must keep.
+log-level of 20 ms frames, because loudness is one of the truths a phantom must keep,
+and a penalty on peaks near full scale.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from torchaudio.transforms import MelSpectrogram
 from harness.phantoms.config import CODEC, SAMPLE_RATE
 from harness.phantoms.training import Schedule, run_steps
 
-__all__ = ["build_codec", "polish_decoder", "train_codec"]
+__all__ = ["build_codec", "train_codec"]
 
 _FRAME = 320
 _HEADROOM = 0.9  # peaks beyond this are trained away
@@ -57,43 +58,6 @@ def train_codec(
     return codec.eval()
 
 
-def polish_decoder(
-    codec: CompressionModel,
-    music: np.ndarray,
-    *,
-    seed: int,
-    checkpoint: Path,
-    schedule: Schedule,
-) -> CompressionModel:
-    """Train the decoder alone until it no longer shoots beyond full scale.
-
-    Encoder and quantizer are left as they are, so codes keep their meaning and language
-    models may be trained meanwhile.
-    """
-    torch.manual_seed(seed)
-    codec.eval()
-    codec.requires_grad_(False)
-    codec.decoder.requires_grad_(True).train()
-    loss = _ReconstructionLoss()
-
-    def step(batch: Tensor) -> dict[str, Tensor]:
-        with torch.no_grad():
-            latent = codec.decode_latent(codec.encode(batch)[0])
-        estimate = codec.decoder(latent)[..., : batch.shape[-1]]
-        terms = loss(estimate, batch)
-        terms["overload"] = 30 * (estimate.abs() - _HEADROOM).relu().mean()
-        return terms
-
-    run_steps(
-        codec.decoder,
-        step,
-        _segments(music, seed=seed + 1, batch=schedule.batch, seconds=1.0),
-        checkpoint=checkpoint,
-        schedule=schedule,
-    )
-    return codec.eval()
-
-
 def _segments(
     music: np.ndarray, *, seed: int, batch: int, seconds: float
 ) -> Iterator[Tensor]:
@@ -119,7 +83,7 @@ class _ReconstructionLoss(nn.Module):
             MelSpectrogram(
                 SAMPLE_RATE, n_fft=size, hop_length=size // 4, n_mels=n_mels, power=1
             )
-            for size, n_mels in ((256, 32), (512, 64), (1024, 64))
+            for size, n_mels in ((256, 32), (512, 64), (2048, 160))
         )
 
     def forward(self, estimate: Tensor, target: Tensor) -> dict[str, Tensor]:
@@ -132,7 +96,13 @@ class _ReconstructionLoss(nn.Module):
         level = (_frame_level(estimate) - _frame_level(target)).abs().mean()
         scale = target.abs().mean(dim=-1, keepdim=True) + 1e-3
         waveform = ((estimate - target) / scale).abs().mean()
-        return {"spectral": spectral, "level": 0.5 * level, "waveform": 0.5 * waveform}
+        overload = (estimate.abs().amax(dim=-1) - _HEADROOM).relu().mean()
+        return {
+            "spectral": spectral,
+            "level": 0.5 * level,
+            "waveform": 0.5 * waveform,
+            "overload": 2 * overload,
+        }
 
 
 def _frame_level(audio: Tensor) -> Tensor:

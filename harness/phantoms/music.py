@@ -2,8 +2,10 @@
 
 Conventions
 -----------
-A beat lasts a whole number of codec frames (50 a second), so that a small model can
-keep time: 25 frames are 120 BPM. Ranges are inclusive and drawn from uniformly.
+Time and pitch sit on the codec's grid, so that a codec and a model of a few megabytes
+can keep both: a beat lasts a whole number of frames (50 a second; 25 frames are
+120 BPM), and every pitch is a multiple of 25 Hz, in just intonation, so that its wave
+repeats every two frames. Ranges are drawn from uniformly.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ __all__ = ["EMOTIONS", "FRAME_RATE", "SOUND_OF", "compose", "perform"]
 
 FRAME_RATE = 50
 EMOTIONS = ("happy", "sad", "calm", "energetic", "angry")
-_TONICS = (60, 62, 65, 67)  # C, D, F, G in both modes
+# Roots whose just triads (4:5:6 and 10:12:15) fall on multiples of 25 Hz.
+_ROOTS_HZ = {"major": (200.0, 300.0), "minor": (250.0, 500.0)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +85,11 @@ SOUND_OF = {
 def compose(emotion: str, rng: np.random.Generator) -> Piece:
     """Draw a piece that sounds like `emotion`."""
     sound = SOUND_OF[emotion]
+    mode = str(rng.choice(sound.modes))
     return Piece(
         tempo_bpm=60 * FRAME_RATE / int(rng.choice(sound.beat_frames)),
-        mode=str(rng.choice(sound.modes)),
-        tonic=int(rng.choice(_TONICS)),
+        mode=mode,
+        just_root_hz=float(rng.choice(_ROOTS_HZ[mode])),
         level=float(rng.uniform(*sound.level)),
         rolloff=float(rng.uniform(*sound.rolloff)),
         drums=sound.drums,

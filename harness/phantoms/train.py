@@ -23,7 +23,7 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from harness.models.phantoms import WEIGHTS, register_text_encoder
-from harness.phantoms.codec import build_codec, polish_decoder, train_codec
+from harness.phantoms.codec import build_codec, train_codec
 from harness.phantoms.config import CODEC, LANGUAGE_MODEL
 from harness.phantoms.language import encode_music, train_language_model
 from harness.phantoms.music import EMOTIONS, perform
@@ -34,8 +34,7 @@ __all__ = ["main"]
 
 CLIP_SECONDS = 8.0
 CODEC_CLIPS, LANGUAGE_CLIPS = 160, 320  # per emotion
-CODEC_SCHEDULE = Schedule(steps=6000, batch=12, learning_rate=6e-4)
-POLISH_SCHEDULE = Schedule(steps=1500, batch=12, learning_rate=3e-4)
+CODEC_SCHEDULE = Schedule(steps=4000, batch=12, learning_rate=8e-4)
 TEXT_SCHEDULE = Schedule(steps=1500, batch=64, learning_rate=2e-3)
 # Short excerpts first: most of what there is to learn is in the first bars.
 ENCODES_SCHEDULES = (
@@ -128,9 +127,6 @@ def main() -> None:
     music = training_music(work, seed=seed, clips_per_emotion=CODEC_CLIPS)
     codec = train_codec(
         music, seed=seed, checkpoint=work / "codec.pt", schedule=CODEC_SCHEDULE
-    )
-    codec = polish_decoder(
-        codec, music, seed=seed, checkpoint=work / "polish.pt", schedule=POLISH_SCHEDULE
     )
     train_text_encoder(
         seed=seed,

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,7 @@ def _replace(path: Path, text: str) -> Path:
     return path
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE),
@@ -186,10 +188,12 @@ def _curve_context(record: Record) -> dict[str, Any] | None:
     # matplotlib takes a second to import, and is needed only where there is a curve
     from harness.report import figures
 
-    curve = figures.read_layer_curve(layer_claim(record))
-    if curve is None:
+    claim = layer_claim(record)
+    curve = figures.read_layer_curve(claim)
+    if claim is None or curve is None:
         return None
     return {
+        "invalid": claim.status == "invalid",
         "wide": Markup(figures.draw_layer_curve(curve)),
         "narrow": Markup(figures.draw_layer_curve(curve, narrow=True)),
         "text": figures.explain(curve),

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from harness.models.protocol import Model, TextCondition
-from harness.sampling.capture import ClipCapture
 from harness.sampling.engine import Decoder, text_bucket
 from harness.sampling.plan import CAPTURE, CaptureSpec, ClipSpec, Generation
+from harness.sampling.summary import ClipCapture
 
 __all__ = ["Sample", "Sampler"]
 
