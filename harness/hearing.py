@@ -13,10 +13,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness.store import Store
 from harness.verdict import BrokenInstrument, plain
 
-__all__ = ["hear", "tempo_instrument"]
+__all__ = ["hear", "planted_sounds", "tempo_instrument"]
 
 _SOURCES = Path(__file__).parent / "measures" / "acoustics"
 
@@ -53,6 +55,28 @@ def tempo_instrument(store: Store) -> Mapping[str, Any]:
         from harness.measures.acoustics import tempo_error_rates
 
         known = plain(asdict(tempo_error_rates()))
+        store.write_check(name, known)
+    return known
+
+
+def planted_sounds(store: Store) -> Mapping[str, Any]:
+    """What is measured on silence, on an overloaded tone and on noise, 4 s of each."""
+    name = f"planted-{_instrument_digest()}"
+    known: dict[str, Any] | None = store.check(name)
+    if known is None:
+        from harness.measures.acoustics import measure
+
+        rate = store.card.sample_rate
+        time = np.arange(4 * rate) / rate
+        sounds = {
+            "silence": np.zeros(time.size),
+            "overload": np.clip(3 * np.sin(2 * np.pi * 220 * time), -1, 1),
+            "noise": 0.1 * np.random.default_rng(0).standard_normal(time.size),
+        }
+        known = {
+            sound: plain(asdict(measure(a.astype(np.float32), sample_rate=rate)))
+            for sound, a in sounds.items()
+        }
         store.write_check(name, known)
     return known
 

@@ -7,6 +7,7 @@ nor, once a model has been seen, torch.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +26,7 @@ from harness.models.checkpoint import (
 )
 from harness.models.protocol import ModelCard, ModelError
 from harness.prompts import Prompt, PromptBank, PromptError, load_bank
-from harness.sampling.plan import Generation, Plan, make_plan
+from harness.sampling.plan import CAPTURE, Generation, Plan, make_plan
 from harness.store import Store, StoreError
 
 if TYPE_CHECKING:
@@ -210,6 +211,8 @@ def _open(request: Request) -> Run:
         fingerprint=card.fingerprint,
         generation=generation,
     )
+    store = Store(request.store, card)
+    _check_room(plan, card, store)
     return Run(
         request,
         checkpoint=checkpoint,
@@ -217,9 +220,24 @@ def _open(request: Request) -> Run:
         bank=bank,
         prompts=prompts,
         plan=plan,
-        store=Store(request.store, card),
+        store=store,
         look=look_for(request.samples),
     )
+
+
+def _check_room(plan: Plan, card: ModelCard, store: Store) -> None:
+    """Refuse a plan whose clips do not fit on the disk, before the first is made."""
+    audio = 2 * card.sample_rate * plan.generation.duration_seconds
+    # Four statistics once and three in each window, of two halves, in float32.
+    capture = 4 * 2 * card.layers * card.d_model * (4 + 3 * CAPTURE.windows)
+    needed = len(store.missing(plan.clips)) * (audio + capture)
+    free = shutil.disk_usage(store.directory).free
+    if needed > free:
+        msg = (
+            f"`--store {store.root}` has {free / 1e9:.2g} GB free, but the clips need "
+            f"{needed / 1e9:.2g} GB: the disk is full. Free some room or give another."
+        )
+        raise RunError(msg)
 
 
 def _device_type(device: str) -> str:

@@ -26,3 +26,11 @@ def test_no_clip_is_silent_or_clipped(audio, decide_claim):
 def test_the_tempo_of_reference_clips_is_read_right(tempo_errors, decide_claim):
     share = 1 - tempo_errors["wrong"] / tempo_errors["n"]
     decide_claim(Evidence(effect=share, n_clips=tempo_errors["n"], detail=tempo_errors))
+
+
+@pytest.mark.control("audio_sound")
+def test_silence_and_overload_are_found_and_noise_has_no_tempo(
+    planted_faults, decide_claim
+):
+    share = sum(planted_faults.values()) / len(planted_faults)
+    decide_claim(Evidence(effect=share, detail=planted_faults))

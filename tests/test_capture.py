@@ -14,22 +14,22 @@ from harness.sampling.capture import CaptureError, MomentCapture
 FloatArray = npt.NDArray[np.float64]
 
 
-def new_capture(hidden: FloatArray, *, windows: int, steps: int = 0) -> MomentCapture:
+def new_capture(hidden: FloatArray, *, windows: int) -> MomentCapture:
     """An empty capture for hidden states `(layers, steps, rows, d_model)`."""
-    layers, there, rows, width = hidden.shape
+    layers, steps, rows, width = hidden.shape
     return MomentCapture(
         layers=layers,
         rows=rows,
         width=width,
-        steps=steps or there,
+        steps=steps,
         windows=windows,
         device=torch.device("cpu"),
     )
 
 
-def captured(hidden: FloatArray, *, windows: int = 8, steps: int = 0) -> MomentCapture:
+def captured(hidden: FloatArray, *, windows: int = 8) -> MomentCapture:
     """`hidden` taken step by step, all layers of a step before the next."""
-    capture = new_capture(hidden, windows=windows, steps=steps)
+    capture = new_capture(hidden, windows=windows)
     for step in range(hidden.shape[1]):
         for layer in range(len(hidden)):
             capture.add(layer, step, torch.tensor(hidden[layer, step]).float())

@@ -100,7 +100,11 @@ def test_the_documents_thresholds_stand_where_they_belong(
 def test_the_documents_rules_of_how_an_emotion_sounds() -> None:
     rules = acoustic_rules()
     # Strategy, 'Phase 2'; Reality Check, 'Acoustic Reality Check'; Plan, 'Experiment 3'
-    assert rules["happy"] == {"tempo_bpm_above": 120, "rms_above": 0.08, "mode": "major"}
+    assert rules["happy"] == {
+        "tempo_bpm_above": 120,
+        "rms_above": 0.08,
+        "mode": "major",
+    }
     assert rules["sad"] == {"tempo_bpm_below": 80, "mode": "minor"}
     assert rules["energetic"] == {"tempo_bpm_above": 120, "rms_above": 0.05}
     assert rules["calm"]["tempo_bpm_below"] == 100
@@ -145,7 +149,9 @@ def test_a_measure_must_be_silent_and_a_check_must_find_what_was_planted() -> No
 # --- what is refused ----------------------------------------------------------------
 
 
-def test_an_entry_with_all_it_needs_is_loaded(load_entry: Callable[..., object]) -> None:
+def test_an_entry_with_all_it_needs_is_loaded(
+    load_entry: Callable[..., object],
+) -> None:
     assert load_entry() == {
         "loud": claims.Claim(
             id="loud",
@@ -160,9 +166,13 @@ def test_an_entry_with_all_it_needs_is_loaded(load_entry: Callable[..., object])
     }
 
 
-def test_thresholds_of_a_small_effect_go_down(load_entry: Callable[..., object]) -> None:
+def test_thresholds_of_a_small_effect_go_down(
+    load_entry: Callable[..., object],
+) -> None:
     load_entry(direction='"below"', none="0.3", strong="0.1")
-    with pytest.raises(ClaimError, match=r"`loud`.*from none to strong, got \[0.1, 0.2"):
+    with pytest.raises(
+        ClaimError, match=r"`loud`.*from none to strong, got \[0.1, 0.2"
+    ):
         load_entry(direction='"below"')
 
 
@@ -174,12 +184,12 @@ def test_thresholds_of_a_small_effect_go_down(load_entry: Callable[..., object])
         ({"none": "0.25"}, r"`loud`: thresholds must .*got \[0.25, 0.2, 0.3\]"),
         ({"strong": "0.15"}, r"`loud`: thresholds must"),
         ({"none": "0.35", "minimum": None}, r"`loud`: "),
-        ({"statement": None}, r"`loud` in claims.toml: .*'statement'"),
-        ({"source": None}, r"`loud` in claims.toml: .*'source'"),
-        ({"week": None}, r"`loud` in claims.toml: .*'week'"),
-        ({"unit": None}, r"`loud` in claims.toml: .*'unit'"),
-        ({"id": None}, r"Claim `\?` in claims.toml: .*'id'"),
-        ({"threshold": "0.2"}, r"`loud` in claims.toml: .*'threshold'"),
+        ({"statement": None}, r"`loud`: .*'statement'"),
+        ({"source": None}, r"`loud`: .*'source'"),
+        ({"week": None}, r"`loud`: .*'week'"),
+        ({"unit": None}, r"`loud`: .*'unit'"),
+        ({"id": None}, r"Claim `\?`: .*'id'"),
+        ({"threshold": "0.2"}, r"`loud`: .*'threshold'"),
         ({"minimum": None}, r"`loud`.*minimum"),
         ({"minimum": '"a lot"'}, r"`loud`"),
         ({"minimum": "nan"}, r"`loud`"),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -108,8 +109,9 @@ def test_what_nobody_planted_is_refuted_once_there_is_enough_of_it() -> None:
 
 def test_the_bound_of_the_signal_is_the_largest_of_all_layers() -> None:
     activations, table = drawn(NULL)
-    by_layer = [layer_evidence(activations, table, k).upper for k in range(4)]
-    assert signal_evidence(activations, table).upper == max(u for u in by_layer if u)
+    bounds = [layer_evidence(activations, table, k).upper for k in range(4)]
+    largest = max(bound for bound in bounds if bound is not None)
+    assert signal_evidence(activations, table).upper == pytest.approx(largest)
 
 
 def test_the_effect_is_not_that_of_the_layer_that_looks_best_by_chance() -> None:
@@ -179,13 +181,15 @@ def test_a_probe_reads_a_planted_emotion_in_prompts_it_has_not_seen() -> None:
     assert status_of("linear_probe", evidence) is Status.SUPPORTED
     assert evidence.effect is not None
     assert evidence.effect > 0.9
-    assert evidence.detail["accuracy with shuffled labels"] == pytest.approx(0.5, abs=0.05)
+    assert evidence.detail["accuracy with shuffled labels"] == pytest.approx(
+        0.5, abs=0.05
+    )
     np.testing.assert_allclose(np.sum(evidence.detail["confusion"]["share"], -1), 1)
 
 
 def test_a_probe_reads_nothing_where_nothing_was_planted_though_clips_repeat() -> None:
-    # Two clips of each prompt, much alike: the documents' own formula reads the prompt.
-    activations, table = drawn(replace(NULL, seeds=2, icc=0.7))
+    # Four clips of each prompt, much alike: the documents' own formula reads the prompt.
+    activations, table = drawn(replace(NULL, emotions=2, seeds=4, icc=0.7))
     evidence = probe_evidence(activations, table)
     assert evidence.p is not None
     assert evidence.p > ALPHA
@@ -338,8 +342,6 @@ def test_a_control_reports_the_p_it_rests_on() -> None:
 
 
 def test_second_clips_dealt_to_other_prompts_are_silent() -> None:
-    from types import SimpleNamespace
-
     activations, table = drawn(replace(NULL, seeds=2, icc=0.6))
     second = np.tile([False, True], table.n_prompts)
     specs: Any = tuple(SimpleNamespace(is_control=bool(s)) for s in second)

@@ -57,20 +57,17 @@ def test_the_curve_is_read_in_per_cent() -> None:
     assert (curve.minimum, curve.unit) == (2.0, "% of variance")
 
 
-def test_the_line_is_drawn_through_the_signal() -> None:
+def test_both_halves_are_drawn_where_their_numbers_say() -> None:
     curve = whole_curve()
-    drawn = np.array(points(draw_layer_curve(curve), colour="blue"))
-    assert drawn.shape == (6, 2)
-    np.testing.assert_allclose(np.diff(drawn[:, 0], n=2), 0, atol=1e-4)
-    slope, intercept = np.polyfit(curve.signal, drawn[:, 1], 1)
+    svg = draw_layer_curve(curve)
+    words, silent = (np.array(points(svg, colour=c)) for c in ("blue", "vermillion"))
+    assert words.shape == silent.shape == (6, 2)
+    np.testing.assert_allclose(np.diff(words[:, 0], n=2), 0, atol=1e-4)
+    np.testing.assert_array_equal(words[:, 0], silent[:, 0])
+    slope, zero = np.polyfit(curve.signal, words[:, 1], 1)
     assert slope < 0  # SVG counts downwards
-    np.testing.assert_allclose(slope * curve.signal + intercept, drawn[:, 1], atol=1e-3)
-
-
-def test_both_halves_are_drawn_on_one_axis() -> None:
-    signal = RECORDS["GO"]["claims"][9]["detail"]["signal"]
-    svg = draw_layer_curve(whole_curve(null_half_signal=signal))
-    assert points(svg, colour="blue") == points(svg, colour="vermillion")
+    np.testing.assert_allclose(slope * curve.signal + zero, words[:, 1], atol=1e-3)
+    np.testing.assert_allclose(slope * curve.null_half + zero, silent[:, 1], atol=1e-3)
 
 
 def test_axes_carry_names_and_units_as_text() -> None:

@@ -159,7 +159,9 @@ def test_music_that_cannot_be_measured_is_no_fault_of_the_instrument(
 
 @pytest.mark.parametrize("look", [SMOKE, UNPLANNED, look_for(1), look_for(60)])
 @pytest.mark.parametrize("upper", [0.08, 0.0])
-def test_a_look_that_was_not_planned_is_never_evidence(look: Look, upper: float) -> None:
+def test_a_look_that_was_not_planned_is_never_evidence(
+    look: Look, upper: float
+) -> None:
     evidence = Evidence(effect=0.06, p=1e-9, upper=upper, smallest_p=1e-9)
     decision = decide(claim(), evidence, look)
     assert decision.status is Status.INCONCLUSIVE
@@ -538,7 +540,9 @@ def test_a_collected_test_that_did_not_decide_gives_no_verdict() -> None:
 
 
 def test_many_missing_claims_are_not_all_listed() -> None:
-    outcome = settle([], expected=[f"claim_{k}" for k in range(9)], undecided=[], look=FIRST)
+    outcome = settle(
+        [], expected=[f"claim_{k}" for k in range(9)], undecided=[], look=FIRST
+    )
     assert outcome.reason.count("claim_") == 5
     assert outcome.reason.endswith(", ....")
 
@@ -590,12 +594,16 @@ def test_go_means_that_every_gate_is_supported_and_heard(
             qualifier=data.draw(qualifiers),
         )
     gates = [decisions[key] for key in GATES]
-    sound = all(decisions[name, None].status is not Status.INVALID for name in INSTRUMENTS)
+    sound = all(
+        decisions[name, None].status is not Status.INVALID for name in INSTRUMENTS
+    )
     in_favour = all(
         d.status is Status.SUPPORTED and d.evidence.qualifier != TEXT_BORNE
         for d in gates
     )
-    assert (settled(decisions, look=look).verdict is Verdict.GO) == (sound and in_favour)
+    assert (settled(decisions, look=look).verdict is Verdict.GO) == (
+        sound and in_favour
+    )
 
 
 @given(ruling=statuses, qualifier=qualifiers)

@@ -13,6 +13,7 @@ from audiocraft.models import MusicGen
 from audiocraft.models.lm import LMModel
 from audiocraft.modules.conditioners import ClassifierFreeGuidanceDropout
 from torch import Tensor
+from transformers.utils.logging import disable_progress_bar
 
 from harness.models import phantoms
 from harness.models.checkpoint import Checkpoint
@@ -83,6 +84,7 @@ def load(
         If the weights do not fit the configuration that comes with them.
     """
     phantoms.register_text_encoder()
+    disable_progress_bar()  # one bar a second long for every text encoder
     try:
         with warnings.catch_warnings(), _without_stem_separator():
             # audiocraft 1.3.0 uses weight_norm as it was named before torch 2.

@@ -2,8 +2,8 @@
 
 Conventions
 -----------
-Arrays are float32; `halves` is conditional, then null; `windows` are equal shares of the
-steps.
+Arrays are float32; `halves` is conditional, then null; `windows` are equal shares of
+the steps.
 """
 
 from __future__ import annotations

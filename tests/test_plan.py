@@ -1,0 +1,220 @@
+"""A clip's key names all that its bytes depend on and nothing else; plans are nested."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.inference.looks import design_for
+from harness.prompts import Prompt, load_bank
+from harness.sampling import plan as plan_module
+from harness.sampling.plan import (
+    CONTROL_PROMPTS,
+    CaptureSpec,
+    ClipSpec,
+    Generation,
+    Plan,
+    make_plan,
+)
+
+EMOTIONS = ("happy", "sad", "calm", "energetic")
+PROMPT = Prompt(text="happy music", emotion="happy", template="t001")
+OTHERS = tuple(
+    Prompt(text=f"{emotion} music {n}", emotion=emotion, template=f"t{n:03d}")
+    for n in range(2, 9)
+    for emotion in ("happy", "sad")
+)
+GENERATION = Generation(duration_seconds=8.0)
+
+
+def first_clip(**changes: Any) -> ClipSpec:
+    arguments: dict[str, Any] = {
+        "prompts": [PROMPT],
+        "seeds_per_prompt": 1,
+        "seed": 0,
+        "fingerprint": "f" * 32,
+        "generation": GENERATION,
+    }
+    return make_plan(**{**arguments, **changes}).clips[0]
+
+
+def plan_for(samples: int, *, bank: str = "matched", seed: int = 0) -> Plan:
+    design = design_for(samples)
+    prompts = load_bank(bank).select(EMOTIONS, design.prompts_per_emotion, seed=seed)
+    return make_plan(
+        prompts,
+        seeds_per_prompt=design.seeds_per_prompt,
+        seed=seed,
+        fingerprint="f" * 32,
+        generation=GENERATION,
+    )
+
+
+# --- what a key depends on --------------------------------------------------------
+
+OTHER_GENERATIONS: dict[str, Any] = {
+    "duration_seconds": 4.0,
+    "cfg_coef": 1.0,
+    "top_k": 100,
+    "top_p": 0.9,
+    "temperature": 0.8,
+    "dtype": "bfloat16",
+    "device_type": "cuda",
+    "batch_size": 16,
+}
+OTHER_CAPTURES: dict[str, Any] = {"sites": ("resid_post", "mlp"), "windows": 4}
+
+
+def test_every_parameter_is_among_those_that_are_changed_below() -> None:
+    assert set(OTHER_GENERATIONS) == {f.name for f in fields(Generation)}
+    assert set(OTHER_CAPTURES) == {f.name for f in fields(CaptureSpec)}
+
+
+@pytest.mark.parametrize("field", OTHER_GENERATIONS)
+def test_a_key_changes_with_each_parameter_of_generation(field: str) -> None:
+    other = replace(GENERATION, **{field: OTHER_GENERATIONS[field]})
+    assert first_clip(generation=other).key != first_clip().key
+
+
+@pytest.mark.parametrize("field", OTHER_CAPTURES)
+def test_a_key_changes_with_what_is_captured(field: str) -> None:
+    other = CaptureSpec(**{field: OTHER_CAPTURES[field]})
+    assert first_clip(capture=other).key != first_clip().key
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"fingerprint": "e" * 32},
+        {"seed": 1},
+        {"prompts": [replace(PROMPT, text="happy music.")]},
+    ],
+    ids=["model", "seed", "prompt"],
+)
+def test_a_key_changes_with_model_seed_and_prompt(changes: dict[str, Any]) -> None:
+    assert first_clip(**changes).key != first_clip().key
+
+
+def test_a_key_changes_with_the_version_of_the_engine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = first_clip().key
+    monkeypatch.setattr(plan_module, "ENGINE", plan_module.ENGINE + 1)
+    assert first_clip().key != before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"prompts": [PROMPT, *OTHERS]},
+        {"prompts": [PROMPT, *OTHERS[::-1]]},
+        {"seeds_per_prompt": 2},
+        {"capture": CaptureSpec()},
+    ],
+    ids=["nothing", "other prompts", "their order", "more seeds", "defaults"],
+)
+def test_a_key_does_not_change_with_anything_else(changes: dict[str, Any]) -> None:
+    assert first_clip(**changes) == first_clip()
+
+
+def test_a_key_does_not_depend_on_the_place_of_its_prompt() -> None:
+    last = make_plan(
+        [*OTHERS, PROMPT],
+        seeds_per_prompt=1,
+        seed=0,
+        fingerprint="f" * 32,
+        generation=GENERATION,
+    )
+    (clip,) = (c for c in last.clips if c.prompt == PROMPT)
+    assert clip == first_clip()
+
+
+def test_generations_that_are_equal_give_equal_keys() -> None:
+    whole, decimal = (
+        replace(GENERATION, duration_seconds=seconds, cfg_coef=coefficient)
+        for seconds, coefficient in ((8, 3), (8.0, 3.0))
+    )
+    assert whole == decimal
+    assert first_clip(generation=whole).key == first_clip(generation=decimal).key
+
+
+def test_the_key_of_a_clip_is_what_it_always_was() -> None:
+    # If this fails, every store in the world is worthless: say so in the CHANGELOG.
+    clip = first_clip()
+    assert (clip.key, clip.seed) == ("", 0)
+
+
+@given(seed=st.integers(0, 2**63 - 1))
+@settings(max_examples=50)
+def test_a_clips_seed_fits_where_seeds_go(seed: int) -> None:
+    clip = first_clip(seed=seed)
+    assert 0 <= clip.seed < 2**63
+    assert clip.seed == first_clip(seed=seed).seed
+
+
+# --- plans ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bank", ["matched", "extreme"])
+@pytest.mark.parametrize("samples", [1, 5, 10, 20])
+def test_each_prompt_has_a_clip_and_five_of_each_emotion_a_second(
+    bank: str, samples: int
+) -> None:
+    plan = plan_for(samples, bank=bank)
+    first = Counter(c.prompt.emotion for c in plan.clips if not c.is_control)
+    second = Counter(c.prompt.emotion for c in plan.clips if c.is_control)
+    assert first == dict.fromkeys(EMOTIONS, samples)
+    assert second == dict.fromkeys(EMOTIONS, min(CONTROL_PROMPTS, samples))
+    assert CONTROL_PROMPTS == 5
+
+
+def test_the_second_clips_are_of_the_first_prompts_and_differ_in_their_seed() -> None:
+    plan = plan_for(20)
+    for emotion in EMOTIONS:
+        own = [c for c in plan.clips if c.prompt.emotion == emotion]
+        first, second = own[:20], own[20:]
+        assert [c.prompt for c in second] == [c.prompt for c in first[:5]]
+        assert [c.replicate for c in own] == [0] * 20 + [1] * 5
+    assert len({c.seed for c in plan.clips}) == len(plan.clips)
+
+
+@pytest.mark.parametrize("samples", [10, 20, 50, 100])
+def test_no_clip_is_planned_twice(samples: int) -> None:
+    plan = plan_for(samples)
+    assert len(set(plan.keys)) == len(plan.keys)
+    assert plan.keys == tuple(c.key for c in plan.clips)
+
+
+def test_twenty_clips_are_the_ten_and_ten_more_of_each_emotion() -> None:
+    ten, twenty = plan_for(10), plan_for(20)
+    assert set(ten.keys) < set(twenty.keys)
+    added = [c for c in twenty.clips if c.key not in set(ten.keys)]
+    assert Counter(c.prompt.emotion for c in added) == dict.fromkeys(EMOTIONS, 10)
+    assert not any(c.is_control for c in added)
+
+
+@pytest.mark.parametrize(("fewer", "more"), [(1, 10), (20, 50), (50, 100)])
+def test_a_larger_plan_contains_the_smaller(fewer: int, more: int) -> None:
+    assert set(plan_for(fewer).keys) < set(plan_for(more).keys)
+
+
+@pytest.mark.parametrize("samples", [1, 10, 20, 50, 100])
+def test_claims_are_decided_on_as_many_clips_as_were_asked_for(samples: int) -> None:
+    evidence = plan_for(samples).evidence_clips()
+    counts = Counter(c.prompt.emotion for c in evidence)
+    assert counts == dict.fromkeys(EMOTIONS, samples)
+
+
+def test_evidence_of_ten_is_among_the_evidence_of_fifty() -> None:
+    ten, fifty = ({c.key for c in plan_for(n).evidence_clips()} for n in (10, 50))
+    assert ten < fifty
+
+
+def test_other_seeds_plan_other_clips() -> None:
+    assert not set(plan_for(10).keys) & set(plan_for(10, seed=1).keys)
