@@ -21,12 +21,13 @@ from harness.inference import InferenceError
 from harness.measures.dimensions import DimensionError
 from harness.measures.probe import ProbeError
 from harness.measures.similarity import SimilarityError
-from harness.run import DEFAULT_EMOTIONS, DTYPES, Request, Run, RunError, open_run
+from harness.run import DTYPES, Request, Run, RunError, open_run
 from harness.session import DESELECTED, DecidingSession, weeks_of
 from harness.verdict import BrokenInstrument, Decision, Evidence, Status, decide
 
 __all__ = ["RUN"]
 
+DEFAULTS = Request()
 RUN = pytest.StashKey[Run]()
 _DECISION = pytest.StashKey[Decision]()
 _WEEKS = (1, 2, 3)
@@ -57,7 +58,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add(
         "--model",
         metavar="NAME",
-        default="phantom:encodes",
+        default=DEFAULTS.model,
         help="phantom:NAME, a Hugging Face name in the cache "
         "(facebook/musicgen-small) or a directory with an audiocraft checkpoint "
         "(default: %(default)s)",
@@ -66,7 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--samples",
         metavar="N",
         type=_at_least_one("--samples", "clips per emotion"),
-        default=10,
+        default=DEFAULTS.samples,
         help="clips per emotion; planned looks are 10, 20, 50, 100 "
         "(default: %(default)s)",
     )
@@ -74,28 +75,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--duration",
         metavar="SECONDS",
         type=_positive("--duration", "seconds"),
-        default=8.0,
+        default=DEFAULTS.duration,
         help="length of a clip in s (default: %(default)s)",
     )
     add(
         "--emotions",
         metavar="LIST",
         type=_emotions,
-        default=DEFAULT_EMOTIONS,
+        default=DEFAULTS.emotions,
         help="emotions to compare, separated by commas (default: "
-        f"{','.join(DEFAULT_EMOTIONS)})",
+        f"{','.join(DEFAULTS.emotions)})",
     )
     add(
         "--prompts",
         metavar="BANK",
-        default="matched",
+        default=DEFAULTS.prompts,
         help="prompt bank: matched, extreme, generic, or a TOML file of your own "
         "(default: %(default)s)",
     )
     add(
         "--store",
         metavar="DIR",
-        default=os.environ.get("SKEPTIC_STORE", ".skeptic"),
+        default=os.environ.get("SKEPTIC_STORE", str(DEFAULTS.store)),
         help="where clips and captures are kept (default: $SKEPTIC_STORE or .skeptic)",
     )
     add(
@@ -108,14 +109,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--device",
         choices=("auto", "cpu", "cuda"),
         metavar="NAME",
-        default="auto",
+        default=DEFAULTS.device,
         help="auto, cpu or cuda (default: %(default)s: cuda where there is one)",
     )
     add(
         "--dtype",
         choices=DTYPES,
         metavar="NAME",
-        default="auto",
+        default=DEFAULTS.dtype,
         help="float32, bfloat16 or float16 (default: %(default)s: float32 on the CPU, "
         "float16 on CUDA)",
     )
@@ -123,14 +124,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--batch-size",
         metavar="N",
         type=_at_least_one("--batch-size", "clips"),
-        default=8,
+        default=DEFAULTS.batch_size,
         help="clips in a micro-batch (default: %(default)s)",
     )
     add(
         "--seed",
         metavar="N",
         type=_seed,
-        default=0,
+        default=DEFAULTS.seed,
         help="seed of the design: which prompts, and each clip's own seed "
         "(default: %(default)s)",
     )

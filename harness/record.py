@@ -18,7 +18,7 @@ from harness.files import FileError, write_json
 from harness.ledger import Ledger, LedgerError, data_digest
 from harness.measures.emotion_rules import follows
 from harness.run import Run, RunError
-from harness.verdict import Decision, Outcome, plain, settle
+from harness.verdict import Decision, Outcome, Verdict, plain, settle
 
 __all__ = ["VerdictRecord"]
 
@@ -117,13 +117,10 @@ class VerdictRecord:
         }
 
     def _next_command(self, outcome: Outcome) -> str | None:
-        if outcome.verdict != "EXTEND":
+        if outcome.verdict is not Verdict.EXTEND:
             return None
-        request, samples = self.run.request, self.run.look.next_samples
-        command = f"uv run pytest -m week1 --samples {samples}"
-        if request.model != "phantom:encodes":
-            command += f" --model {request.model}"
-        return command + (f" --seed {request.seed}" if request.seed else "")
+        samples = self.run.look.next_samples
+        return None if samples is None else self.run.request.command(samples=samples)
 
     def _clips(self) -> list[dict[str, Any]]:
         """The first clip of each emotion, to listen to."""

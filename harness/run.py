@@ -7,9 +7,10 @@ nor, once a model has been seen, torch.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,9 +33,8 @@ from harness.store import Store, StoreError
 if TYPE_CHECKING:
     from harness.sampling.sampler import Sampler
 
-__all__ = ["DEFAULT_EMOTIONS", "Request", "Run", "RunError", "open_run"]
+__all__ = ["DTYPES", "Request", "Run", "RunError", "open_run"]
 
-DEFAULT_EMOTIONS = ("happy", "sad", "calm", "energetic")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 _NVIDIA_DRIVER = ("/proc/driver/nvidia/version", "/dev/dxg")
 
@@ -45,18 +45,28 @@ class RunError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the user asked for; see `pytest --help`."""
+    """What the user asked for, and the defaults; see `pytest --help`."""
 
-    model: str
-    samples: int
-    duration: float
-    emotions: tuple[str, ...]
-    prompts: str
-    store: Path
-    device: str
-    dtype: str
-    batch_size: int
-    seed: int
+    model: str = "phantom:encodes"
+    samples: int = 10
+    duration: float = 8.0
+    emotions: tuple[str, ...] = ("happy", "sad", "calm", "energetic")
+    prompts: str = "matched"
+    store: Path = Path(".skeptic")
+    device: str = "auto"
+    dtype: str = "auto"
+    batch_size: int = 8
+    seed: int = 0
+
+    def command(self, *, samples: int) -> str:
+        """What to type for the same with other `samples`."""
+        words = ["uv run pytest -m week1", f"--samples {samples}"]
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name != "samples" and value != field.default:
+                text = ",".join(value) if isinstance(value, tuple) else f"{value}"
+                words.append(f"--{field.name.replace('_', '-')} {shlex.quote(text)}")
+        return " ".join(words)
 
 
 class Run:

@@ -1,4 +1,4 @@
-"""The claims as shipped, the claim files that decide them, and entries that are refused.
+"""The claims as shipped, the files that decide them, and entries that are refused.
 
 Figures in this file are the documents' own, typed from them, not read from claims.toml.
 """
@@ -99,7 +99,7 @@ def test_the_documents_thresholds_stand_where_they_belong(
 
 def test_the_documents_rules_of_how_an_emotion_sounds() -> None:
     rules = acoustic_rules()
-    # Strategy, 'Phase 2'; Reality Check, 'Acoustic Reality Check'; Plan, 'Experiment 3'
+    # Strategy, 'Phase 2'; Reality Check, 'Acoustic Reality Check'
     assert rules["happy"] == {
         "tempo_bpm_above": 120,
         "rms_above": 0.08,

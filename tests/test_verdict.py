@@ -266,13 +266,13 @@ def test_a_record_is_json_whatever_the_evidence_holds() -> None:
         effect=math.nan,
         p=np.float64("nan"),
         upper=math.inf,
-        interval=(np.float32(-0.5), math.nan),
+        interval=(np.float64(-0.5), math.nan),
         as_documented={"t": np.float64(2.5)},
         detail={
             "curve": np.array([[0.5, np.nan], [np.inf, 1.0]]),
             "flags": np.array([True, False]),
             "counts": (np.int64(3), None),
-            5: {"scalar": np.float32("inf")},
+            "by number": {5: np.float32("inf")},
         },
     )
     record = decide(claim(), evidence, FIRST).as_record()
@@ -286,7 +286,7 @@ def test_a_record_is_json_whatever_the_evidence_holds() -> None:
         "curve": [[0.5, None], [None, 1.0]],
         "flags": [True, False],
         "counts": [3, None],
-        "5": {"scalar": None},
+        "by number": {"5": None},
         "upper_bound": None,
     }
 
@@ -353,6 +353,10 @@ def test_what_settles_a_verdict_survives_the_record(kind: str, name: str) -> Non
 # --- the decision tree --------------------------------------------------------------
 
 
+Key = tuple[str, str | None]  # claim and member
+Decisions = dict[Key, Decision]
+
+
 def ruled(
     name: str,
     ruling: Status = Status.SUPPORTED,
@@ -373,19 +377,17 @@ def ruled(
     )
 
 
-def gate(key: tuple[str, str | None], *args: Any, **changes: Any) -> Decision:
+def gate(key: Key, *args: Any, **changes: Any) -> Decision:
     name, member = key
     return ruled(name, *args, member=member, **{"effect": GATES[key], **changes})
 
 
-def all_in_favour() -> dict[tuple[str, str | None], Decision]:
-    decisions = {(name, None): ruled(name) for name in INSTRUMENTS}
+def all_in_favour() -> Decisions:
+    decisions: Decisions = {(name, None): ruled(name) for name in INSTRUMENTS}
     return {**decisions, **{key: gate(key) for key in GATES}}
 
 
-def settled(
-    decisions: dict[tuple[str, str | None], Decision], *, look: Look = FIRST
-) -> Outcome:
+def settled(decisions: Decisions, *, look: Look = FIRST) -> Outcome:
     return settle(decisions.values(), expected=EXPECTED, undecided=(), look=look)
 
 
@@ -402,7 +404,7 @@ def test_all_supported_is_go_and_the_path_says_why() -> None:
 
 
 def test_a_strong_effect_in_every_gate_is_said_to_be_one() -> None:
-    strong = {key: gate(key, strength="strong") for key in GATES}
+    strong: Decisions = {key: gate(key, strength="strong") for key in GATES}
     assert "strong effect" in settled({**all_in_favour(), **strong}).reason
     weaker = gate(("layer_signal", None), strength="minimum")
     mixed = {**all_in_favour(), **strong, ("layer_signal", None): weaker}
@@ -427,7 +429,7 @@ def test_a_strong_effect_in_every_gate_is_said_to_be_one() -> None:
     ],
 )
 def test_one_gate_short_of_support(
-    key: tuple[str, str | None], ruling: Status, samples: int, verdict: Verdict
+    key: Key, ruling: Status, samples: int, verdict: Verdict
 ) -> None:
     decisions = {**all_in_favour(), key: gate(key, ruling)}
     outcome = settled(decisions, look=look_for(samples))
@@ -468,7 +470,7 @@ def test_the_worst_member_of_a_gate_decides_for_all() -> None:
 
 
 def test_the_tree_asks_for_music_before_activations() -> None:
-    changed = {
+    changed: Decisions = {
         ("acoustic_match", None): gate(("acoustic_match", None), Status.REFUTED),
         ("layer_signal", None): gate(("layer_signal", None), Status.INCONCLUSIVE),
     }
@@ -491,7 +493,7 @@ def test_a_broken_instrument_is_to_be_mended_whatever_else_is_found(name: str) -
 
 def test_every_broken_instrument_stands_in_the_path() -> None:
     names = INSTRUMENTS[:2]
-    broken = {(name, None): ruled(name, Status.INVALID) for name in names}
+    broken: Decisions = {(n, None): ruled(n, Status.INVALID) for n in names}
     path = settled({**all_in_favour(), **broken}).path
     assert [node.because.split(":")[0] for node in path] == list(names)
 
@@ -509,7 +511,7 @@ def test_a_control_that_speaks_up_breaks_the_instrument() -> None:
     ("look", "verdict"), [(FIRST, Verdict.EXTEND), (LAST, Verdict.PIVOT)]
 )
 def test_what_only_the_words_carry_is_not_go(
-    key: tuple[str, str | None], look: Look, verdict: Verdict
+    key: Key, look: Look, verdict: Verdict
 ) -> None:
     decisions = {**all_in_favour(), key: gate(key, qualifier=TEXT_BORNE)}
     outcome = settled(decisions, look=look)
@@ -609,7 +611,9 @@ def test_go_means_that_every_gate_is_supported_and_heard(
 @given(ruling=statuses, qualifier=qualifiers)
 def test_the_panel_never_decides(ruling: Status, qualifier: str | None) -> None:
     panel = [c.id for c in load_claims().values() if c.role == "panel"]
-    extra = {(name, None): ruled(name, ruling, qualifier=qualifier) for name in panel}
+    extra: Decisions = {
+        (name, None): ruled(name, ruling, qualifier=qualifier) for name in panel
+    }
     assert settled({**all_in_favour(), **extra}) == settled(all_in_favour())
 
 

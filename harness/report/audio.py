@@ -46,7 +46,7 @@ def sounds_of(record: Record, *, audio_root: Path) -> tuple[Sound, ...]:
     """
     firsts: dict[str, ClipRow] = {}
     for clip in record.clips:
-        firsts[clip.emotion] = clip
+        firsts.setdefault(clip.emotion, clip)
     sounds, used = [], 0
     for emotion in _ordered(record, present=list(firsts)):
         clip = firsts[emotion]
