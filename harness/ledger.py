@@ -43,7 +43,7 @@ class Ledger:
         if not self.path.exists():
             return []
         before, looks = "", []
-        lines = self.path.read_text(encoding="utf-8").splitlines()
+        lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
         for number, line in enumerate(lines, start=1):
             try:
                 entry = json.loads(line)

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import files
 from harness.files import (
     FileError,
     checksum,
@@ -68,8 +67,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(
     def full(*args: Any) -> None:
         raise OSError(number, os.strerror(number))
 
-    owner = files.os if call == "fsync" else Path
-    monkeypatch.setattr(owner, call, full)
+    monkeypatch.setattr(os if call == "fsync" else Path, call, full)
     with pytest.raises(FileError, match=NO_ROOM):
         write_bytes(path, b"new and longer")
     assert path.read_bytes() == b"old"

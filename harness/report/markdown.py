@@ -53,7 +53,7 @@ def escape(text: str) -> str:
     """Write text on one line, with whatever Markdown or HTML would read neutralised."""
     flat = " ".join(text.split())
     flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]~#])", r"\\\1", flat)
+    return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", flat)
 
 
 def _top(record: Record) -> list[str]:

@@ -2,8 +2,14 @@
 
 Conventions
 -----------
-Rows are the engine's: conditional first, null second. Sums are float32 on the model's
-device, one set for each time window; windows are equal shares of the steps.
+Rows are the engine's: conditional first, null second. Moments are float32 on the
+model's device, one set for each time window; windows are equal shares of the steps.
+
+References
+----------
+Welford (1962), doi:10.1080/00401706.1962.10490022, for moments that survive a mean
+much larger than the spread; Chan, Golub & LeVeque (1983), doi:10.1080/00031305.1983.10483115,
+for adding up those of the windows.
 """
 
 from __future__ import annotations
@@ -35,7 +41,7 @@ class MomentCapture:
         device: torch.device,
     ) -> None:
         shape = (layers, windows, rows, width)
-        self.sum, self.squares, self.magnitude = (
+        self.mean, self.squares, self.magnitude = (
             torch.zeros(shape, dtype=torch.float32, device=device) for _ in range(3)
         )
         self.first = torch.zeros(
@@ -63,10 +69,14 @@ class MomentCapture:
         self._next[layer] = step + 1
         values = hidden.float()
         window = step * self.counts.shape[1] // self.steps
-        self.sum[layer, window] += values
-        self.squares[layer, window] += values.square()
-        self.magnitude[layer, window] += values.abs()
         self.counts[layer, window] += 1
+        count = int(self.counts[layer, window])
+        mean = self.mean[layer, window]
+        from_old_mean = values - mean
+        mean += from_old_mean / count
+        self.squares[layer, window] += from_old_mean * (values - mean)
+        magnitude = self.magnitude[layer, window]
+        magnitude += (values.abs() - magnitude) / count
         if step == 0:
             self.first[layer] = values
         newly_bad = ~torch.isfinite(values.sum(-1)) & (self.bad_step[layer] < 0)
@@ -74,42 +84,43 @@ class MomentCapture:
 
     def clips(self) -> list[ClipCapture]:
         """One capture per clip of the micro-batch."""
-        sums, squares, magnitudes = (
-            t.cpu().numpy() for t in (self.sum, self.squares, self.magnitude)
+        means, squares, magnitudes = (
+            t.cpu().numpy().astype(np.float64)
+            for t in (self.mean, self.squares, self.magnitude)
         )
-        first, bad = self.first.cpu().numpy(), self.bad_step.cpu().numpy()
-        clips = first.shape[1] // 2
         counts = self.counts[:, :, None, None]
-        total = counts.sum(axis=1)
+        # A clip shorter than the windows leaves some of them empty, and at zero.
+        variances = squares / np.maximum(counts, 1)
+        shares = counts / counts.sum(axis=1, keepdims=True)
         with np.errstate(invalid="ignore", over="ignore"):
-            mean, magnitude = sums.sum(1) / total, magnitudes.sum(1) / total
-            variance = np.maximum(squares.sum(1) / total - mean**2, 0)
-            share = np.maximum(
-                counts, 1
-            )  # a clip shorter than the windows leaves some empty
-            window_mean, window_magnitude = sums / share, magnitudes / share
-            window_variance = np.maximum(squares / share - window_mean**2, 0)
-        captures = []
-        for clip in range(clips):
-            rows = [clip, clips + clip]
-            captures.append(
-                ClipCapture(
-                    mean=_float32(mean[:, rows]),
-                    variance=_float32(variance[:, rows]),
-                    magnitude=_float32(magnitude[:, rows]),
-                    first_step=_float32(first[:, rows]),
-                    window_mean=_float32(window_mean[:, :, rows].swapaxes(1, 2)),
-                    window_variance=_float32(
-                        window_variance[:, :, rows].swapaxes(1, 2)
-                    ),
-                    window_magnitude=_float32(
-                        window_magnitude[:, :, rows].swapaxes(1, 2)
-                    ),
-                    steps=tuple(int(n) for n in self.counts.sum(1)),
-                    not_finite=_bad_places(bad[:, rows]),
-                )
+            mean = (shares * means).sum(axis=1)
+            spread = variances + (means - mean[:, None]) ** 2
+            whole = {
+                "mean": mean,
+                "variance": (shares * spread).sum(axis=1),
+                "magnitude": (shares * magnitudes).sum(axis=1),
+                "first_step": self.first.cpu().numpy(),
+            }
+        windows = {
+            "window_mean": means,
+            "window_variance": variances,
+            "window_magnitude": magnitudes,
+        }
+        bad = self.bad_step.cpu().numpy()
+        steps = tuple(int(n) for n in self.counts.sum(axis=1))
+        clips = bad.shape[1] // 2
+        return [
+            ClipCapture(
+                **{k: _float32(v[:, [c, clips + c]]) for k, v in whole.items()},
+                **{
+                    k: _float32(v[:, :, [c, clips + c]].swapaxes(1, 2))
+                    for k, v in windows.items()
+                },
+                steps=steps,
+                not_finite=_bad_places(bad[:, [c, clips + c]]),
             )
-        return captures
+            for c in range(clips)
+        ]
 
 
 def _bad_places(bad: np.ndarray) -> tuple[tuple[str, int, int], ...]:

@@ -42,6 +42,11 @@ class Generation:
     device_type: str = "cpu"
     batch_size: int = 8  # the fixed micro-batch: shapes decide bits
 
+    def __post_init__(self) -> None:
+        # 8 and 8.0 seconds are the same clip.
+        for name in ("duration_seconds", "cfg_coef", "top_p", "temperature"):
+            object.__setattr__(self, name, float(getattr(self, name)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureSpec:

@@ -2,7 +2,8 @@
 
 Conventions
 -----------
-Audio is mono, shape `(samples,)`, tuned to A = 440 Hz. Pitch classes count semitones
+Audio is mono, shape `(samples,)`, tuned to A = 440 Hz give or take a third of a
+semitone. Pitch classes count semitones
 from C: 0 is C, 11 is B. Strength is signed: positive is major, negative is minor.
 """
 

@@ -1,0 +1,656 @@
+"""What pytest makes of claims: marks, verdict, exit codes, in projects without a model.
+
+Every test writes a small project whose claims are decided on evidence that is typed in,
+and runs pytest on it. The plugin, the record and the reports are the real ones.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import harness.plugin
+import harness.record
+from harness.claims import load_claims
+from harness.ledger import Ledger
+
+pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).parents[1]
+
+CONFTEST = """
+import harness.plugin
+from harness.inference.looks import design_for, look_for
+from harness.models.protocol import ModelCard
+from harness.prompts import load_bank
+from harness.run import Run
+from harness.sampling.plan import Generation, make_plan
+from harness.store import Store
+
+pytest_plugins = ["harness.plugin"]
+
+CARD = ModelCard(
+    name="made up", fingerprint="0123456789abcdef", layers=2, d_model=4, codebooks=4,
+    vocabulary=8, delays=(0, 1, 2, 3), frame_rate=50.0, sample_rate=16000,
+    max_duration_seconds=30.0, parameters=1_500_000, text_encoder="none",
+)
+
+
+class FullStore(Store):
+    def missing(self, clips):
+        return []
+
+    def record(self, key):
+        return {"files": {"audio": key}}
+
+
+def open_run(request):
+    bank, counts = load_bank("matched"), design_for(request.samples)
+    prompts = bank.select(request.emotions, counts.prompts_per_emotion, seed=0)
+    generation = Generation(duration_seconds=request.duration)
+    plan = make_plan(
+        prompts, seeds_per_prompt=counts.seeds_per_prompt, seed=0,
+        fingerprint=CARD.fingerprint, generation=generation,
+    )
+    return Run(
+        request, checkpoint=None, card=CARD, bank=bank, prompts=prompts, plan=plan,
+        store=FullStore(request.store, CARD), look=look_for(request.samples),
+    )
+
+
+harness.plugin.open_run = open_run
+"""
+
+CLAIM_FILE_HEAD = """
+import json
+import os
+import pathlib
+
+import pytest
+
+from harness.claims import load_claims
+from harness.verdict import BrokenInstrument, Evidence
+
+
+def given(name, **changes):
+    levels = load_claims()[name].thresholds
+    best = levels.minimum if levels.strong is None else levels.strong
+    fields = {"effect": best, "p": 0.001, "upper": best, "qualifier": "audio-borne"}
+    return Evidence(**{**fields, **changes})
+
+
+@pytest.fixture(scope="session")
+def broken_microphone():
+    raise BrokenInstrument("The microphone is off.")
+"""
+
+PARAMETERS = {"tempo_gap": "contrast, ", "layer_signal_by_layer": "layer, "}
+SUPPORTED = 'decide_claim(given("{name}"))'
+WEAK = 'decide_claim(given("{name}", effect=0.015))'
+REFUTED = 'decide_claim(given("{name}", effect=0.0, p=0.9, upper=0.0))'
+INCONCLUSIVE = 'decide_claim(given("{name}", p=0.2))'
+TEXT_BORNE = 'decide_claim(given("{name}", qualifier="text-borne"))'
+INVALID = 'decide_claim(given("{name}", effect=float("nan")))'
+
+Go = Callable[..., pytest.RunResult]
+
+
+def claim_file(bodies: dict[str, str], more: str) -> str:
+    """One test per claim that decides in favour of it, but for those in `bodies`."""
+    tests = [CLAIM_FILE_HEAD]
+    for claim in load_claims().values():
+        if claim.role == "panel" and claim.id != "layer_signal_by_layer":
+            continue
+        body = bodies.get(claim.id, SUPPORTED).format(name=claim.id)
+        tests.append(
+            f'@pytest.mark.claim("{claim.id}")\n'
+            f"def test_{claim.id}({PARAMETERS.get(claim.id, '')}decide_claim):\n"
+            f"    {body}\n"
+        )
+    tests.append(
+        '@pytest.mark.control("layer_signal")\n'
+        "def test_shuffled_labels_are_silent(decide_claim):\n"
+        "    decide_claim(Evidence(effect=0.4))\n"
+    )
+    return "\n\n".join([*tests, more])
+
+
+@pytest.fixture
+def go(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Go:
+    """Write the project and run pytest in it; `bodies` by claim, `more` tests."""
+    monkeypatch.setattr(harness.plugin, "open_run", harness.plugin.open_run)
+    monkeypatch.setattr(harness.record.VerdictRecord, "_write_reports", no_reports)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv("SKEPTIC_STORE", raising=False)
+    pytester.makeconftest(CONFTEST)
+    pytester.makeini("[pytest]\ntestpaths = hypotheses\naddopts = --strict-markers\n")
+
+    def run(
+        *arguments: str, bodies: dict[str, str] | None = None, more: str = ""
+    ) -> pytest.RunResult:
+        directory = pytester.mkdir("hypotheses")
+        text = claim_file(bodies or {}, more)
+        (directory / "test_claims_here.py").write_text(text, encoding="utf-8")
+        return pytester.runpytest_inprocess(*arguments, no_reraise_ctrlc=True)
+
+    return run
+
+
+def no_reports(record: harness.record.VerdictRecord, verdict: dict[str, Any]) -> None:
+    """Figures take a second each and have tests of their own."""
+
+
+def verdict_of(pytester: pytest.Pytester) -> dict[str, Any]:
+    path = pytester.path / "reports" / "latest" / "verdict.json"
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return record
+
+
+def leave_stale_go(pytester: pytest.Pytester) -> Path:
+    directory = pytester.path / "reports" / "latest"
+    directory.mkdir(parents=True)
+    (directory / "verdict.json").write_text('{"state": "complete", "verdict": "GO"}')
+    (directory / "report.html").write_text("GO")
+    (directory / "report.md").write_text("GO")
+    return directory
+
+
+# --- verdicts and exit codes --------------------------------------------------------
+
+
+def test_all_in_favour_is_go(pytester: pytest.Pytester, go: Go) -> None:
+    result = go("-m", "week1")
+    assert result.ret == 0
+    record = verdict_of(pytester)
+    assert (record["state"], record["verdict"]) == ("complete", "GO")
+    assert record["schema"] == 1
+    assert record["stage"] == "week1"
+    assert record["model"]["name"] == "made up"
+    assert record["design"]["clips_per_emotion"] == 10
+    assert record["design"]["alpha_spent"] == 0.005
+    members = {c["member"] for c in record["claims"] if c["id"] == "tempo_gap"}
+    assert members == {"happy against sad", "energetic against calm"}
+    layers = [c["member"] for c in record["claims"] if c["unit"] == "cosine"]
+    assert layers == [None, "layer 0", "layer 1"]
+    result.stdout.fnmatch_lines(["model: made up (1.5 M parameters, 2 layers x 4,*"])
+    result.stdout.fnmatch_lines(["*= verdict =*"])
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "verdict"),
+    [
+        (SUPPORTED, 0, "GO"),
+        (REFUTED, 1, "PIVOT"),
+        ('decide_claim(given("{name}", effect=0.001))', 1, "PIVOT"),  # trifling
+        (INCONCLUSIVE, 10, "EXTEND"),
+        (WEAK, 10, "EXTEND"),
+        (TEXT_BORNE, 10, "EXTEND"),
+        (INVALID, 11, "FIX"),
+        ('raise BrokenInstrument("The microphone is off.")', 11, "FIX"),
+        ('raise ValueError("oh")', 12, None),
+        ("assert decide_claim is None", 12, None),
+        ('pytest.skip("not today")', 12, None),
+        ("pass", 12, None),
+        ('decide_claim(given("{name}")); raise ValueError("oh")', 12, None),
+        ('decide_claim(given("{name}")); pytest.fail("oh")', 12, None),
+        ('decide_claim(given("{name}")); pytest.skip("oh")', 12, None),
+    ],
+)
+def test_the_exit_code_is_the_verdict(
+    pytester: pytest.Pytester, go: Go, body: str, code: int, verdict: str | None
+) -> None:
+    result = go("-m", "week1", bodies={"layer_signal": body})
+    assert result.ret == code
+    record = verdict_of(pytester)
+    assert record["verdict"] == verdict
+    assert record["state"] == ("complete" if verdict else "incomplete")
+    assert (verdict is not None) or "test_layer_signal" in record["reason"]
+
+
+def test_extending_says_with_which_command(pytester: pytest.Pytester, go: Go) -> None:
+    go("-m", "week1", "--seed", "7", bodies={"linear_probe": INCONCLUSIVE})
+    expected = "uv run pytest -m week1 --samples 20 --model made up --seed 7"
+    command = verdict_of(pytester)["next_command"]
+    assert command in (expected, expected.replace(" --model made up", ""))
+
+
+def test_a_smoke_run_is_never_go(pytester: pytest.Pytester, go: Go) -> None:
+    assert go("-m", "week1", "--samples", "2").ret == 10
+    gates = [c for c in verdict_of(pytester)["claims"] if c["role"] == "gate"]
+    assert {c["status"] for c in gates} == {"inconclusive"}
+
+
+def test_a_broken_instrument_is_to_be_mended_though_another_test_crashed(
+    pytester: pytest.Pytester, go: Go
+) -> None:
+    bodies = {"captures_finite": INVALID, "linear_probe": 'raise ValueError("oh")'}
+    assert go("-m", "week1", bodies=bodies).ret == 11
+    assert verdict_of(pytester)["verdict"] == "FIX"
+
+
+def test_a_failing_test_without_a_claim_is_not_hidden_by_go(
+    pytester: pytest.Pytester, go: Go
+) -> None:
+    assert go(more="def test_something_else():\n    assert 1 == 2").ret not in (0, 10)
+    assert verdict_of(pytester)["verdict"] != "GO"
+
+
+def test_an_error_in_teardown_is_not_hidden_by_go(
+    pytester: pytest.Pytester, go: Go
+) -> None:
+    more = """
+@pytest.fixture
+def leaking():
+    yield
+    raise ValueError("oh")
+
+
+@pytest.mark.claim("layer_signal")
+def test_with_a_leak(leaking, decide_claim):
+    decide_claim(given("layer_signal"))
+"""
+    assert go("-m", "week1", more=more).ret == 12
+    assert verdict_of(pytester)["verdict"] is None
+
+
+@pytest.mark.parametrize(
+    ("chosen", "missing"),
+    [
+        ("not linear_probe", "linear_probe"),
+        ("not tempo_gap", "tempo_gap"),
+        ("not captures_finite", "captures_finite"),
+        ("not energetic", "energetic against calm"),
+        ("not shuffled", "test_shuffled_labels_are_silent"),
+        ("test_tempo_gap", "acoustic_match"),
+    ],
+)
+def test_what_is_left_out_by_hand_leaves_no_verdict(
+    pytester: pytest.Pytester, go: Go, chosen: str, missing: str
+) -> None:
+    assert go("-m", "week1", "-k", chosen).ret == 12
+    record = verdict_of(pytester)
+    assert (record["state"], record["verdict"]) == ("incomplete", None)
+    if chosen.startswith("not"):
+        assert missing in record["reason"]
+
+
+def test_stopping_at_the_first_failure_leaves_no_verdict(
+    pytester: pytest.Pytester, go: Go
+) -> None:
+    assert go("-m", "week1", "-x", bodies={"acoustic_match": REFUTED}).ret == 12
+    assert verdict_of(pytester)["verdict"] is None
+
+
+def test_rerunning_failures_runs_what_is_not_supported(
+    pytester: pytest.Pytester, go: Go
+) -> None:
+    bodies = {
+        "tempo_gap": WEAK,
+        "acoustic_match": REFUTED,
+        "linear_probe": INCONCLUSIVE,
+        "halves_apart": INVALID,
+    }
+    go("-m", "week1", bodies=bodies)
+    again = pytester.runpytest_inprocess("-m", "week1", "--lf", "-v")
+    names = set(re.findall(r"::(test_\w+)", again.stdout.str()))
+    assert names == {f"test_{name}" for name in bodies}
+
+
+# --- what is on disk ----------------------------------------------------------------
+
+READS_THE_VERDICT = (
+    'there = pathlib.Path("reports/latest")\n'
+    '    record = json.loads((there / "verdict.json").read_text())\n'
+    '    assert record["state"] == "running"\n'
+    '    assert record["verdict"] is None\n'
+    '    assert not (there / "report.html").exists()\n'
+    '    assert not (there / "report.md").exists()\n'
+    '    decide_claim(given("{name}"))'
+)
+
+
+def test_while_a_run_is_on_the_file_says_so_and_no_old_report_is_left(
+    pytester: pytest.Pytester, go: Go
+) -> None:
+    leave_stale_go(pytester)
+    result = go("-m", "week1", bodies={"every_step_captured": READS_THE_VERDICT})
+    assert result.ret == 0
+    assert verdict_of(pytester)["state"] == "complete"
+
+
+def test_an_interrupted_run_leaves_no_verdict(
+    pytester: pytest.Pytester, go: Go
+) -> None:
+    leave_stale_go(pytester)
+    result = go("-m", "week1", bodies={"linear_probe": "raise KeyboardInterrupt"})
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    record = verdict_of(pytester)
+    assert (record["state"], record["verdict"]) == ("incomplete", None)
+    assert "interrupted" in record["reason"]
+
+
+def test_a_file_that_cannot_be_collected_leaves_no_verdict(
+    pytester: pytest.Pytester, go: Go
+) -> None:
+    leave_stale_go(pytester)
+    assert go(more="import no_such_module").ret == pytest.ExitCode.INTERRUPTED
+    assert verdict_of(pytester)["verdict"] is None
+
+
+def test_a_killed_run_leaves_a_file_that_says_running(
+    pytester: pytest.Pytester, go: Go
+) -> None:
+    leave_stale_go(pytester)
+    go("--collect-only", bodies={"linear_probe": "os._exit(9)"})
+    result = pytester.runpytest_subprocess("-m", "week1", "-p", "no:cacheprovider")
+    assert result.ret == 9
+    record = verdict_of(pytester)
+    assert (record["state"], record["verdict"]) == ("running", None)
+
+
+def test_a_verdict_is_written_with_its_reports(
+    pytester: pytest.Pytester, go: Go, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        harness.record.VerdictRecord,
+        "_write_reports",
+        lambda record, verdict: written.append(verdict),
+    )
+    go("-m", "week1", "--report-dir=elsewhere")
+    path = pytester.path / "elsewhere" / "verdict.json"
+    assert written == [json.loads(path.read_text(encoding="utf-8"))]
+    assert not (pytester.path / "reports").exists()
+
+
+def test_only_a_verdict_is_a_look_and_the_same_look_counts_once(
+    pytester: pytest.Pytester, go: Go
+) -> None:
+    ledger = Ledger(pytester.path / ".skeptic" / "ledger.jsonl")
+    go("-m", "week1", "-k", "not linear_probe")
+    assert ledger.looks() == []
+    for _ in range(2):
+        pytester.runpytest_inprocess("-m", "week1")
+    (look,) = ledger.looks()
+    assert (look["verdict"], look["samples"], look["alpha"]) == ("GO", 10, 0.005)
+    assert look["findings"]["tempo_gap[happy against sad]"] == "supported"
+
+
+# --- marks --------------------------------------------------------------------------
+
+
+def test_every_status_has_its_mark(go: Go) -> None:
+    result = go(
+        "-v",
+        "-m",
+        "week1",
+        bodies={
+            "acoustic_match": 'decide_claim(given("{name}", effect=0.6))',
+            "layer_signal": REFUTED,
+            "linear_probe": INCONCLUSIVE,
+            "halves_apart": INVALID,
+        },
+    )
+    marks = dict(re.findall(r"::(test_\w+)\S* ([A-Z]+) ", result.stdout.str()))
+    assert marks["test_acoustic_match"] == "WEAK"
+    assert marks["test_layer_signal"] == "REFUTED"
+    assert marks["test_linear_probe"] == "INCONCLUSIVE"
+    assert marks["test_halves_apart"] == "INVALID"
+    assert marks["test_captures_finite"] == "SUPPORTED"
+    result.stdout.fnmatch_lines(["*10 passed, 1 invalid, 1 refuted, 1 weak*"])
+    result.stdout.fnmatch_lines(["*REFUTED: The 95 % bound 0 is short of 0.01*"])
+
+
+def test_what_rests_on_a_broken_instrument_is_invalid_and_nothing_else(
+    pytester: pytest.Pytester, go: Go
+) -> None:
+    more = """
+@pytest.mark.claim("mode_gap")
+def test_mode(broken_microphone, decide_claim):
+    decide_claim(given("mode_gap"))
+
+
+@pytest.mark.claim("loudness_gap")
+def test_loudness(broken_microphone, decide_claim):
+    decide_claim(given("loudness_gap"))
+"""
+    result = go("-m", "week1", "-v", more=more)
+    broken = {
+        c["id"] for c in verdict_of(pytester)["claims"] if c["status"] == "invalid"
+    }
+    assert broken == {"mode_gap", "loudness_gap"}
+    reasons = {
+        c["because"] for c in verdict_of(pytester)["claims"] if c["id"] in broken
+    }
+    assert reasons == {"The microphone is off."}
+    marks = dict(re.findall(r"::(test_\w+)\S* ([A-Z]+) ", result.stdout.str()))
+    assert marks["test_mode"] == marks["test_loudness"] == "INVALID"
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_a_gate_that_rests_on_a_broken_instrument_is_to_be_mended(
+    pytester: pytest.Pytester, go: Go
+) -> None:
+    more = """
+@pytest.mark.claim("tempo_gap")
+def test_tempo_again(broken_microphone, decide_claim):
+    decide_claim(given("tempo_gap"))
+"""
+    assert go("-m", "week1", more=more).ret == 11
+    assert "The microphone is off." in verdict_of(pytester)["reason"]
+
+
+def test_claim_and_status_reach_a_junit_file(pytester: pytest.Pytester, go: Go) -> None:
+    go("-m", "week1", "--junitxml=out.xml", bodies={"layer_signal": REFUTED})
+    found = {}
+    for case in ElementTree.parse(pytester.path / "out.xml").iter("testcase"):
+        properties = {p.get("name"): p.get("value") for p in case.iter("property")}
+        found[case.get("name")] = (properties["claim"], properties["status"])
+    assert found["test_layer_signal"] == ("layer_signal", "refuted")
+    assert found["test_captures_finite"] == ("captures_finite", "supported")
+    assert found["test_shuffled_labels_are_silent"][0] == "layer_signal control"
+
+
+def test_claims_get_the_marker_of_their_week(pytester: pytest.Pytester, go: Go) -> None:
+    result = go("--collect-only", "-q", "-m", "week1", more="def test_other(): pass")
+    assert "test_linear_probe" in result.stdout.str()
+    assert "test_other" not in result.stdout.str()
+    second = pytester.runpytest_inprocess("--collect-only", "-q", "-m", "week2")
+    assert second.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+@pytest.mark.parametrize("kind", ["claim", "control"])
+def test_a_marker_with_an_unknown_claim_is_refused(go: Go, kind: str) -> None:
+    more = f'@pytest.mark.{kind}("no_such")\ndef test_x(decide_claim): pass'
+    result = go("-m", "week1", more=more)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: *test_x: claim `no_such` is not in claims.toml."]
+    )
+
+
+# --- with workers -------------------------------------------------------------------
+
+
+def decided(record: dict[str, Any]) -> list[dict[str, Any]]:
+    return sorted(record["claims"], key=lambda c: (c["id"], c["member"] or ""))
+
+
+def test_workers_come_to_the_same_verdict(pytester: pytest.Pytester, go: Go) -> None:
+    bodies = {"layer_signal": WEAK, "linear_probe": INVALID}
+    more = (
+        '@pytest.mark.claim("mode_gap")\n'
+        "def test_mode(broken_microphone, decide_claim): pass"
+    )
+    alone = go("-m", "week1", bodies=bodies, more=more)
+    first = verdict_of(pytester)
+    together = pytester.runpytest_inprocess("-m", "week1", "-n", "2")
+    second = verdict_of(pytester)
+    assert alone.ret == together.ret == 11
+    assert decided(first) == decided(second)
+    for part in ("state", "verdict", "path", "reason", "model", "design"):
+        assert first[part] == second[part]
+    left_out = pytester.runpytest_inprocess(
+        "-m", "week1", "-n", "2", "-k", "not energetic"
+    )
+    assert left_out.ret != 0
+
+
+def test_a_worker_that_crashed_leaves_no_verdict(
+    pytester: pytest.Pytester, go: Go
+) -> None:
+    leave_stale_go(pytester)
+    result = go("-m", "week1", "-n", "2", bodies={"linear_probe": "os._exit(1)"})
+    assert result.ret == 12
+    record = verdict_of(pytester)
+    assert (record["state"], record["verdict"]) == ("incomplete", None)
+    assert "test_linear_probe" in record["reason"]
+
+
+def test_workers_tell_what_was_left_out(pytester: pytest.Pytester, go: Go) -> None:
+    result = go("-m", "week1", "-n", "2", "-k", "not energetic and not shuffled")
+    assert result.ret == 12
+    reason = verdict_of(pytester)["reason"]
+    assert "energetic against calm" in reason
+    assert "test_shuffled_labels_are_silent" in reason
+
+
+# --- what does not aim at claims ----------------------------------------------------
+
+
+def test_other_tests_have_no_header_and_leave_the_verdict_alone(
+    pytester: pytest.Pytester, go: Go
+) -> None:
+    directory = leave_stale_go(pytester)
+    before = {path: path.read_text() for path in directory.iterdir()}
+    go("--collect-only")
+    (pytester.mkdir("tests") / "test_other.py").write_text("def test_other(): pass")
+    result = pytester.runpytest_inprocess("tests")
+    assert result.ret == 0
+    assert "model: " not in result.stdout.str()
+    assert "verdict" not in result.stdout.str()
+    assert {path: path.read_text() for path in directory.iterdir()} == before
+    assert not (pytester.path / ".skeptic").exists()
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "--help",
+        "--version",
+        "--markers",
+        "--collect-only",
+        "--fixtures",
+        "--cache-show",
+    ],
+)
+def test_asking_pytest_something_is_not_a_run(
+    pytester: pytest.Pytester, go: Go, question: str
+) -> None:
+    directory = leave_stale_go(pytester)
+    before = {path: path.read_text() for path in directory.iterdir()}
+    assert go(question).ret == 0
+    assert {path: path.read_text() for path in directory.iterdir()} == before
+    assert not (pytester.path / ".skeptic").exists()
+
+
+@pytest.mark.parametrize(
+    "target", ["hypotheses", ".", "hypotheses/test_claims_here.py::test_tempo_gap"]
+)
+def test_claims_can_be_aimed_at_by_folder_file_or_name(
+    pytester: pytest.Pytester, go: Go, target: str
+) -> None:
+    go("--collect-only")
+    result = pytester.runpytest_inprocess(target)
+    result.stdout.fnmatch_lines(["model: made up *"])
+    assert (result.ret == 0) == (target in (".", "hypotheses"))
+
+
+# --- options ------------------------------------------------------------------------
+
+DEFAULTS = {
+    "--model": "phantom:encodes",
+    "--samples": "10",
+    "--duration": "8.0",
+    "--emotions": "happy,sad,calm,energetic",
+    "--prompts": "matched",
+    "--store": ".skeptic",
+    "--report-dir": "reports/latest",
+    "--device": "auto",
+    "--dtype": "auto",
+    "--batch-size": "8",
+    "--seed": "0",
+}
+
+
+def test_help_has_a_group_with_every_option_its_value_and_its_default(go: Go) -> None:
+    text = go("--help").stdout.str()
+    _, found, group = text.partition("Skeptic: what is under test:\n")
+    assert found
+    group = re.split(r"\n\S", group)[0]
+    options = {}
+    for entry in re.split(r"\n  (?=-)", "\n" + group)[1:]:
+        words = entry.split()
+        options[words[0].split("=")[0]] = " ".join(words)
+    assert set(options) == set(DEFAULTS)
+    for name, entry in options.items():
+        assert re.match(rf"{name}[= ][A-Z]+ ", entry), f"{name} has no metavar"
+        assert re.search(rf"\(default: .*{re.escape(DEFAULTS[name])}", entry), entry
+
+
+def test_the_store_can_be_named_by_the_environment(
+    pytester: pytest.Pytester, go: Go, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKEPTIC_STORE", "kept")
+    result = go("-m", "week1")
+    result.stdout.fnmatch_lines(["store: kept (has *"])
+    assert (pytester.path / "kept").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        (
+            "--samples",
+            "0",
+            "`--samples` must be a whole number of clips per emotion*0.",
+        ),
+        ("--samples", "-1", "`--samples` must be *at least 1, got -1."),
+        ("--samples", "x", "`--samples` must be *, got x."),
+        ("--samples", "1.5", "`--samples` must be *, got 1.5."),
+        ("--duration", "0", "`--duration` must be a number of seconds above 0, got 0."),
+        ("--duration", "-3", "`--duration` must be *, got -3."),
+        ("--duration", "nan", "`--duration` must be *, got nan."),
+        ("--duration", "inf", "`--duration` must be *, got inf."),
+        ("--batch-size", "0", "`--batch-size` must be *at least 1, got 0."),
+        ("--seed", "-1", "`--seed` must be a whole number, 0 or more, got -1."),
+        ("--seed", "²", "`--seed` must be a whole number, 0 or more, got ²."),
+        ("--emotions", ",", "`--emotions` must name emotions, *got `,`."),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_in_one_line(
+    pytester: pytest.Pytester, go: Go, option: str, value: str, said: str
+) -> None:
+    result = go(f"{option}={value}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    errors = [line for line in result.stderr.lines if line.startswith("ERROR: ")]
+    assert len(errors) == 1
+    result.stderr.fnmatch_lines([f"ERROR: {said}"])
+    assert not (pytester.path / ".skeptic").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--device", "tpu"), ("--dtype", "int8")]
+)
+def test_a_choice_that_does_not_exist_is_refused_with_those_that_do(
+    go: Go, option: str, value: str
+) -> None:
+    result = go(f"{option}={value}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert re.search(rf"{option}.*{value}.*auto", result.stderr.str())
