@@ -278,8 +278,10 @@ def _claim_of(item: pytest.Item) -> Claim | None:
 def _aims_at_claims(config: pytest.Config) -> bool:
     """Is `hypotheses/`, or something in it, what was asked to be run?"""
     option = config.option
-    if option.help or option.version or option.collectonly:
-        return False
+    looks = ("help", "version", "collectonly", "showfixtures", "show_fixtures_per_test")
+    more = ("cacheshow", "setupplan", "setuponly", "markers")
+    if any(getattr(option, name, None) for name in (*looks, *more)):
+        return False  # somebody looks around; nothing is to be run
     claims = config.rootpath / "hypotheses"
     for argument in config.args:
         path = (config.invocation_params.dir / argument.split("::")[0]).resolve()
@@ -361,9 +363,20 @@ def pytest_runtest_makereport(
         _decision(item, Evidence(effect=None, problem=problem))
         report.longrepr = f"INVALID: {problem}"
     decision = item.stash.get(_DECISION, None)
-    if decision is not None and (broken or report.when == "call"):
+    if decision is not None and (broken or _ended_as_decided(call, decision)):
         report.skeptic = decision.as_record()  # type: ignore[attr-defined]
     return report
+
+
+def _ended_as_decided(call: pytest.CallInfo[None], decision: Decision) -> bool:
+    """Did the test do nothing but decide? A test that then breaks has not decided."""
+    if call.when != "call":
+        return False
+    if decision.status is Status.SUPPORTED:
+        return call.excinfo is None
+    return call.excinfo is not None and call.excinfo.errisinstance(
+        pytest.fail.Exception
+    )
 
 
 def pytest_report_teststatus(report: pytest.TestReport | pytest.CollectReport) -> Any:

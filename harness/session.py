@@ -50,6 +50,7 @@ class DecidingSession:
         self.collected: set[str] = set()
         self.deselected: dict[str, int] = {}  # node id -> week of its claim
         self.decisions: dict[str, dict[str, Any]] = {}
+        self.failed: set[str] = set()  # without having decided
         self.verdict: dict[str, Any] | None = None
         self._exits = ExitStack()
 
@@ -85,12 +86,15 @@ class DecidingSession:
         }
         weeks = {claims[claim].week for claim in ids}
         left_out = {nodeid for nodeid, week in self.deselected.items() if week in weeks}
-        return sorted((self.collected | left_out) - set(self.decisions))
+        silent = (self.collected | left_out) - set(self.decisions)
+        return sorted(silent | self.failed)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         decided = getattr(report, "skeptic", None)
         if decided is not None:
             self.decisions[report.nodeid] = decided
+        elif report.failed:
+            self.failed.add(report.nodeid)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:

@@ -66,7 +66,7 @@ def read_layer_curve(claim: ClaimRow | None) -> LayerCurve | None:
     factor = scale(claim.unit)
     return LayerCurve(
         layers=layers,
-        signal=signal * factor,
+        signal=signal,
         null_low=_curve(claim, "null_low", length=len(layers)) * factor,
         null_high=_curve(claim, "null_high", length=len(layers)) * factor,
         null_half=_curve(claim, "null_half_signal", length=len(layers)) * factor,

@@ -123,7 +123,7 @@ def _pieces(word: str, *, width: int) -> list[str]:
 def _plain(text: str) -> str:
     """Put text on one line and drop what steers a terminal (categories C)."""
     flat = " ".join(text.split())
-    return "".join(c for c in flat if not False)
+    return "".join(c for c in flat if not unicodedata.category(c).startswith("C"))
 
 
 def _cell(character: str) -> int:

@@ -8,8 +8,8 @@ model's device, one set for each time window; windows are equal shares of the st
 References
 ----------
 Welford (1962), doi:10.1080/00401706.1962.10490022, for moments that survive a mean
-much larger than the spread; Chan, Golub & LeVeque (1983), doi:10.1080/00031305.1983.10483115,
-for adding up those of the windows.
+much larger than the spread; Chan, Golub & LeVeque (1983),
+doi:10.1080/00031305.1983.10483115, for adding up those of the windows.
 """
 
 from __future__ import annotations
