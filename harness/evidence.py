@@ -350,7 +350,7 @@ def probe_evidence(
         effect=nested.accuracy,
         p=p,
         smallest_p=_smallest_p(table, FEWER_RELABELINGS),
-        interval=(interval.low, interval.high),
+        interval=tuple(np.clip([interval.low, interval.high], 0.0, 1.0).tolist()),
         upper=interval.upper_one_sided,
         n_prompts=table.n_prompts,
         n_clips=table.n_clips,

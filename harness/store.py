@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -127,6 +128,7 @@ class Store:
             "files": {name: checksum_bytes(content) for name, content in files.items()},
             "provenance": provenance,
         }
+        record["checksum"] = _record_checksum(record)
         write_json(self.directory / "records" / f"{clip.key}.json", record)
         self._verified[clip.key] = record
 
@@ -236,6 +238,8 @@ class Store:
     def _problem(self, key: str, record: Any) -> str | None:
         if not isinstance(record, dict) or record.get("key") != key:
             return "its record cannot be read"
+        if record.get("checksum") != _record_checksum(record):
+            return "its record does not match its checksum"
         for name, expected in record["files"].items():
             path = self.directory / name
             if not path.exists():
@@ -253,6 +257,11 @@ class Store:
         if statistic in _WINDOWED:
             shape = (*shape[:2], -1, shape[2])
         return flat.reshape(shape)
+
+
+def _record_checksum(record: dict[str, Any]) -> str:
+    content = {name: value for name, value in record.items() if name != "checksum"}
+    return checksum_bytes(json.dumps(content, sort_keys=True).encode())
 
 
 def _finite(value: float) -> float | None:

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from clips_for_tests import CARD, GENERATION, make_audio, make_capture, plan_of
+from filelock import Timeout
 
 from harness.files import FileError
 from harness.models.protocol import ModelCard
@@ -338,7 +339,6 @@ def test_damage_is_found_reported_and_mended(
     untouched = tree(store.directory)
     path = store.directory / name.format(key=FIRST.key)
     spoil(path)
-    assert path.read_bytes() if path.exists() else True
     again = reopened(store)
     assert again.missing(CLIPS) == [FIRST]
     assert not again.has(FIRST.key)
@@ -451,12 +451,10 @@ def test_on_a_full_disk_metadata_stays_as_it_was(
 
 
 def test_a_lease_has_one_holder_at_a_time(store: Store) -> None:
-    from filelock import Timeout
-
     with store.lease("clip").acquire(timeout=0):
         with pytest.raises(Timeout):
             reopened(store).lease("clip").acquire(timeout=0)
         with reopened(store).lease("other").acquire(timeout=0):
             pass
-    with reopened(store).lease("clip").acquire(timeout=0) as held:
-        assert held.lock.is_locked if hasattr(held, "lock") else True
+    with reopened(store).lease("clip").acquire(timeout=0):
+        pass

@@ -66,7 +66,7 @@ def read_layer_curve(claim: ClaimRow | None) -> LayerCurve | None:
     factor = scale(claim.unit)
     return LayerCurve(
         layers=layers,
-        signal=signal,
+        signal=signal * factor,
         null_low=_curve(claim, "null_low", length=len(layers)) * factor,
         null_high=_curve(claim, "null_high", length=len(layers)) * factor,
         null_half=_curve(claim, "null_half_signal", length=len(layers)) * factor,
@@ -184,7 +184,7 @@ def _plot_lines(axes: Axes, curve: LayerCurve) -> None:
     if np.isfinite(curve.null_half).any():
         axes.plot(
             curve.layers,
-            curve.null_half,
+            curve.signal,
             color=_VERMILLION,
             linewidth=1.5,
             linestyle=(0, (4, 2)),

@@ -1,0 +1,416 @@
+"""Every clip is made once, by whichever worker, whatever happened to the others."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from clips_for_tests import CARD, GENERATION, make_audio, make_capture, plan_of
+
+from harness.collect import collect, repeat_check
+from harness.sampling.plan import ClipSpec
+from harness.sampling.summary import ClipCapture
+from harness.store import Store
+
+PLAN = plan_of(6)  # 12 prompts, 22 clips, micro-batches of 2
+SMALL = plan_of(2)  # 4 prompts, 8 clips
+# Children are forked from a process that has imported this file and nothing else, so
+# that neither torch nor its threads are in them.
+CHILDREN = multiprocessing.get_context("forkserver")
+CHILDREN.set_forkserver_preload(["test_collect"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeSample:
+    """What the collecting loop needs of a sample."""
+
+    clip: ClipSpec
+    audio: npt.NDArray[np.float32]
+    capture: ClipCapture
+
+
+class FakeSampler:
+    """Makes clips from their seeds and writes down in a file which it made.
+
+    `flaw` is a deviation from that: it is given the audio of a clip, its place in the
+    batch and how many clips were made before.
+    """
+
+    generation = GENERATION
+
+    def __init__(
+        self,
+        log: Path,
+        *,
+        flaw: Callable[[npt.NDArray[np.float32], int, int], None] | None = None,
+        seconds: float = 0.0,
+    ) -> None:
+        self.log = log
+        self.flaw = flaw
+        self.seconds = seconds
+        self.made = 0
+
+    def generate(
+        self,
+        clips: Sequence[ClipSpec],
+        *,
+        on_progress: Callable[[float], None] = lambda clips_done: None,
+    ) -> Iterator[list[FakeSample]]:
+        size = self.generation.batch_size
+        for start in range(0, len(clips), size):
+            batch = clips[start : start + size]
+            time.sleep(self.seconds)
+            yield [self._sample(clip, place) for place, clip in enumerate(batch)]
+            on_progress(start + len(batch))
+
+    def _sample(self, clip: ClipSpec, place: int) -> FakeSample:
+        audio = make_audio(clip.seed)
+        if self.flaw is not None:
+            self.flaw(audio, place, self.made)
+        self.made += 1
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(f"{clip.key}\n")
+        return FakeSample(clip=clip, audio=audio, capture=make_capture(clip.seed))
+
+    def provenance(self) -> dict[str, Any]:
+        return {"torch": "none"}
+
+
+def made(log: Path) -> list[str]:
+    return log.read_text(encoding="utf-8").split() if log.exists() else []
+
+
+def loader(sampler: FakeSampler) -> Any:
+    return lambda: sampler
+
+
+def never_loaded() -> Any:
+    pytest.fail("the model was loaded, and nothing had to be generated")
+
+
+def contents(store: Store) -> dict[str, bytes]:
+    """All files of a store but leases and what a killed process left half-written."""
+    return {
+        str(path.relative_to(store.directory)): path.read_bytes()
+        for path in sorted(store.directory.rglob("*"))
+        if path.is_file() and not path.name.endswith((".lock", ".partial"))
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of a store that one worker filled and nothing happened to."""
+    root = tmp_path_factory.mktemp("undisturbed")
+    store = Store(root, CARD)
+    collect(SMALL, store, loader(FakeSampler(root / "log")))
+    return contents(store)
+
+
+# --- one worker -------------------------------------------------------------------
+
+
+def test_every_missing_clip_is_made_once(tmp_path: Path) -> None:
+    store = Store(tmp_path, CARD)
+    log = tmp_path / "log"
+    assert collect(PLAN, store, loader(FakeSampler(log))) == len(PLAN.clips) == 22
+    assert sorted(made(log)) == sorted(PLAN.keys)
+    assert Store(tmp_path, CARD).missing(PLAN.clips) == []
+    table = (store.directory / "audio" / "metadata.csv").read_text().splitlines()
+    assert len(table) == 1 + 22
+
+
+def test_nothing_is_loaded_when_nothing_is_missing(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    collect(PLAN, Store(tmp_path, CARD), loader(FakeSampler(log)))
+    store = Store(tmp_path, CARD)
+    before = contents(store)
+    assert collect(PLAN, store, never_loaded) == 0
+    assert contents(store) == before
+
+
+def test_a_larger_plan_makes_only_what_is_new(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    collect(SMALL, Store(tmp_path, CARD), loader(FakeSampler(log)))
+    assert collect(PLAN, Store(tmp_path, CARD), loader(FakeSampler(log))) == 22 - 8
+    assert sorted(made(log)) == sorted(PLAN.keys)
+
+
+def test_a_damaged_clip_is_made_again(
+    tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    log = tmp_path / "log"
+    store = Store(tmp_path, CARD)
+    collect(SMALL, store, loader(FakeSampler(log)))
+    key = SMALL.keys[5]
+    store.audio_path(key).write_bytes(b"not audio")
+    again = Store(tmp_path, CARD)
+    assert collect(SMALL, again, loader(FakeSampler(log))) == 1
+    assert made(log)[8:] == [key]
+    assert len(again.damage_reports()) == 1
+    after = contents(again)
+    del after["damage.txt"]
+    assert after == undisturbed
+
+
+def test_progress_only_grows_and_ends_with_all_clips(tmp_path: Path) -> None:
+    told: list[float] = []
+    sampler = FakeSampler(tmp_path / "log")
+    collect(PLAN, Store(tmp_path, CARD), loader(sampler), on_progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 22
+
+
+def test_a_worker_that_fails_keeps_what_it_made_and_holds_nothing(
+    tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    log = tmp_path / "log"
+
+    def fail(audio: npt.NDArray[np.float32], place: int, before: int) -> None:
+        if before == 5:
+            raise MemoryError
+
+    store = Store(tmp_path, CARD)
+    with pytest.raises(MemoryError):
+        collect(SMALL, store, loader(FakeSampler(log, flaw=fail)))
+    assert len(store.missing(SMALL.clips)) == 4  # two whole batches are there
+    assert collect(SMALL, store, loader(FakeSampler(log))) == 4
+    assert contents(store) == undisturbed
+
+
+# --- several workers --------------------------------------------------------------
+
+
+def work(root: Path, start: Barrier) -> None:
+    """A worker that holds its first clips until the other one has some as well."""
+    sampler = FakeSampler(root / "log", seconds=0.01)
+    loaded = False
+
+    def load() -> Any:
+        nonlocal loaded
+        assert not loaded
+        loaded = True
+        start.wait(timeout=120)
+        return sampler
+
+    count = collect(PLAN, Store(root, CARD), load)
+    (root / f"made-{os.getpid()}").write_text(str(count))
+
+
+def test_two_workers_at_once_make_every_clip_once(tmp_path: Path) -> None:
+    start = CHILDREN.Barrier(2)
+    workers = [CHILDREN.Process(target=work, args=(tmp_path, start)) for _ in "12"]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert sorted(made(tmp_path / "log")) == sorted(PLAN.keys)
+    counts = [int(path.read_text()) for path in tmp_path.glob("made-*")]
+    assert len(counts) == 2
+    assert min(counts) >= 2  # the barrier saw to it that both had a batch
+    assert sum(counts) == 22
+    store = Store(tmp_path, CARD)
+    assert store.missing(PLAN.clips) == []
+    assert store.damage_reports() == []
+    collect(PLAN, store, never_loaded)
+    table = (store.directory / "audio" / "metadata.csv").read_text().splitlines()
+    assert len(table) == 1 + 22
+
+
+# --- workers that are killed ------------------------------------------------------
+
+
+def work_until(root: Path, last: int) -> None:
+    """A worker that is killed as it is about to touch the disk for the `last` time.
+
+    It touches the disk to write a file out and before and after renaming it.
+    """
+    touched = 0
+
+    def touch() -> None:
+        nonlocal touched
+        touched += 1
+        if touched == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    fsync, rename = os.fsync, Path.replace
+
+    def watched_fsync(descriptor: int) -> None:
+        touch()
+        fsync(descriptor)
+
+    def watched_replace(self: Path, target: Path) -> Path:
+        touch()
+        done = rename(self, target)
+        touch()
+        return done
+
+    os.fsync = watched_fsync
+    Path.replace = watched_replace  # type: ignore[method-assign,assignment]
+    collect(SMALL, Store(root, CARD), loader(FakeSampler(root / "log")))
+    (root / "touched").write_text(str(touched))
+
+
+def run_until(root: Path, last: int) -> int | None:
+    worker = CHILDREN.Process(target=work_until, args=(root, last))
+    worker.start()
+    worker.join()
+    return worker.exitcode
+
+
+# The card, three files for each of 8 clips, and the metadata, three touches each.
+TOUCHES = 3 * (1 + 3 * 8 + 1)
+KILLED_AT = sorted(
+    int(n) for n in np.random.default_rng(5).choice(TOUCHES, 8, replace=False) + 1
+)
+
+
+def test_a_worker_that_is_not_killed_touches_the_disk_as_often_as_it_should(
+    tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    assert run_until(tmp_path, TOUCHES + 1) == 0
+    assert (tmp_path / "touched").read_text() == str(TOUCHES)
+    assert contents(Store(tmp_path, CARD)) == undisturbed
+
+
+@pytest.mark.parametrize("last", KILLED_AT)
+def test_after_a_kill_no_clip_is_half_there_and_the_next_run_ends_the_same(
+    tmp_path: Path, undisturbed: dict[str, bytes], last: int
+) -> None:
+    assert run_until(tmp_path, last) == -signal.SIGKILL
+    store = Store(tmp_path, CARD)
+    there = [clip for clip in SMALL.clips if store.has(clip.key)]
+    for clip in there:
+        np.testing.assert_array_equal(
+            store.captures([clip.key], "mean")[0], make_capture(clip.seed).mean
+        )
+        assert len(store.audio(clip.key)[0]) == 1600
+    left = 8 - len(there)
+    assert collect(SMALL, store, loader(FakeSampler(tmp_path / "log"))) == left
+    assert contents(store) == undisturbed
+    assert store.damage_reports() == []
+
+
+def test_what_a_killed_worker_left_half_written_is_cleared_away(
+    tmp_path: Path,
+) -> None:
+    in_the_third_clip = 3 * (1 + 3 * 2) + 1
+    assert run_until(tmp_path, in_the_third_clip) == -signal.SIGKILL
+    store = Store(tmp_path, CARD)
+    assert len(list(store.directory.rglob("*.partial"))) == 1
+    collect(SMALL, store, loader(FakeSampler(tmp_path / "log")))
+    assert list(store.directory.rglob("*.partial")) == []
+
+
+def test_a_lease_ends_with_the_process_that_held_it(tmp_path: Path) -> None:
+    before_the_first_clip = 4
+    assert run_until(tmp_path, before_the_first_clip) == -signal.SIGKILL
+    held = list((tmp_path / CARD.fingerprint / "leases").iterdir())
+    assert len(held) >= 2  # its locks are still lying about
+    log = tmp_path / "log"
+    assert collect(SMALL, Store(tmp_path, CARD), loader(FakeSampler(log))) == 8
+
+
+# --- the same clip again ----------------------------------------------------------
+
+
+def collected(root: Path) -> Store:
+    collect(PLAN, Store(root, CARD), loader(FakeSampler(root / "log")))
+    return Store(root, CARD)
+
+
+def test_a_sampler_that_repeats_itself_passes(tmp_path: Path) -> None:
+    store = collected(tmp_path)
+    log = tmp_path / "again"
+    found = repeat_check(PLAN, store, loader(FakeSampler(log)))
+    assert found["differing"] == []
+    assert found["clips"] == made(log)
+    assert len(made(log)) == GENERATION.batch_size
+    assert set(made(log)) <= set(PLAN.keys)
+
+
+def test_the_check_has_other_neighbours_and_places_than_the_first_time(
+    tmp_path: Path,
+) -> None:
+    store = collected(tmp_path)
+    repeat_check(PLAN, store, loader(FakeSampler(tmp_path / "again")))
+    places = [PLAN.keys.index(key) for key in made(tmp_path / "again")]
+    assert places == sorted(places, reverse=True)
+    assert np.diff(places).max() < -1
+
+
+def noisy(audio: npt.NDArray[np.float32], place: int, before: int) -> None:
+    audio[7] += 0.01 * (before + 1)
+
+
+def placed(audio: npt.NDArray[np.float32], place: int, before: int) -> None:
+    audio *= 1 - 0.01 * place
+
+
+@pytest.mark.parametrize("flaw", [noisy, placed])
+def test_a_sampler_that_does_not_repeat_itself_is_found(
+    tmp_path: Path, flaw: Callable[[npt.NDArray[np.float32], int, int], None]
+) -> None:
+    sampler = FakeSampler(tmp_path / "log", flaw=flaw)
+    store = Store(tmp_path, CARD)
+    collect(PLAN, store, loader(sampler))
+    found = repeat_check(PLAN, store, loader(sampler))
+    assert set(found["differing"]) == set(found["clips"])
+    assert len(found["clips"]) == 2
+
+
+def test_a_capture_that_differs_in_its_last_bit_is_found(tmp_path: Path) -> None:
+    store = collected(tmp_path)
+
+    class Nearly(FakeSampler):
+        def _sample(self, clip: ClipSpec, place: int) -> FakeSample:
+            sample = super()._sample(clip, place)
+            if place == 1:
+                variance = sample.capture.variance.copy()
+                variance[0, 1, 0] = np.nextafter(variance[0, 1, 0], np.float32(0))
+                capture = replace(sample.capture, variance=variance)
+                sample = replace(sample, capture=capture)
+            return sample
+
+    found = repeat_check(PLAN, store, loader(Nearly(tmp_path / "again")))
+    assert found["differing"] == found["clips"][1:]
+
+
+def test_the_check_is_made_once_for_each_kind_of_generation(tmp_path: Path) -> None:
+    store = collected(tmp_path)
+    found = repeat_check(PLAN, store, loader(FakeSampler(tmp_path / "again")))
+    assert repeat_check(PLAN, Store(tmp_path, CARD), never_loaded) == found
+    other = plan_of(2, generation=replace(GENERATION, temperature=0.9))
+    collect(other, store, loader(FakeSampler(tmp_path / "log")))
+    repeat_check(other, store, loader(FakeSampler(tmp_path / "again")))
+    assert len(made(tmp_path / "again")) == 4
+
+
+# --- what a run with nothing to generate need not import --------------------------
+
+
+def test_opening_a_run_and_collecting_imports_neither_torch_nor_audiocraft() -> None:
+    program = (
+        "import sys, harness.run, harness.collect, harness.store\n"
+        "print(sorted({'torch', 'audiocraft', 'transformers'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
