@@ -210,6 +210,9 @@ def _open(request: Request) -> Run:
         raise RunError(msg)
     generation = Generation(
         duration_seconds=request.duration,
+        cfg_coef=card.cfg_coef,
+        top_k=card.top_k,
+        top_p=card.top_p,
         dtype=_dtype(request.dtype, device_type),
         device_type=device_type,
         batch_size=request.batch_size,

@@ -45,7 +45,7 @@ def test_steady_noise_is_as_bright_as_librosa_finds_it() -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(gain=st.floats(0.02, 8.0), frequency=st.floats(200.0, 6000.0))
+@given(gain=st.floats(0.1, 8.0), frequency=st.floats(200.0, 6000.0))
 def test_level_does_not_change_brightness(gain: float, frequency: float) -> None:
     audio = 0.1 * _tone(frequency) + 0.05 * _tone(2 * frequency / 3)
     assert brightness_hz(gain * audio, sample_rate=RATE) == pytest.approx(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +25,6 @@ from harness.store import Store
 
 PLAN = plan_of(6)  # 12 prompts, 22 clips, micro-batches of 2
 SMALL = plan_of(2)  # 4 prompts, 8 clips
-# Children are forked from a process that has imported this file and nothing else, so
-# that neither torch nor its threads are in them.
-CHILDREN = multiprocessing.get_context("forkserver")
-CHILDREN.set_forkserver_preload(["test_collect"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +83,15 @@ class FakeSampler:
         return {"torch": "none"}
 
 
+def without_waiting(fd: Any) -> None:
+    """In place of `os.fsync`: a process that is killed loses nothing that it wrote."""
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", without_waiting)
+
+
 def made(log: Path) -> list[str]:
     return log.read_text(encoding="utf-8").split() if log.exists() else []
 
@@ -114,7 +118,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The files of a store that one worker filled and nothing happened to."""
     root = tmp_path_factory.mktemp("undisturbed")
     store = Store(root, CARD)
-    collect(SMALL, store, loader(FakeSampler(root / "log")))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", without_waiting)
+        collect(SMALL, store, loader(FakeSampler(root / "log")))
     return contents(store)
 
 
@@ -191,35 +197,80 @@ def test_a_worker_that_fails_keeps_what_it_made_and_holds_nothing(
 
 # --- several workers --------------------------------------------------------------
 
+Fork = Callable[..., list[int]]
 
-def work(root: Path, start: Barrier) -> None:
-    """A worker that holds its first clips until the other one has some as well."""
-    sampler = FakeSampler(root / "log", seconds=0.01)
+
+@pytest.fixture(scope="module")
+def fork() -> Iterator[Fork]:
+    """A function that runs workers, all at once, and returns their exit codes.
+
+    They are forked from a process that has imported this file and nothing else:
+    importing is slow, and forking from pytest would copy the threads of torch.
+    """
+    folder = Path(__file__).parent
+    command = [sys.executable, "-c", "import test_collect; test_collect.nurse()"]
+    environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{folder.parent}"}
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as nursery:
+        assert nursery.stdin is not None
+        assert nursery.stdout is not None
+        asked, answers = nursery.stdin, nursery.stdout
+
+        def run(*jobs: tuple[str, Path, int]) -> list[int]:
+            asked.write(json.dumps(jobs, default=str) + "\n")
+            asked.flush()
+            codes: list[int] = json.loads(answers.readline())
+            return codes
+
+        yield run
+        asked.close()
+
+
+def nurse() -> None:
+    """Fork the workers that a line of standard input asks for; print how they ended."""
+    os.fsync = without_waiting
+    for line in sys.stdin:
+        pids = []
+        for job, root, number in json.loads(line):
+            pid = os.fork()
+            if pid == 0:
+                {"work": work, "work_until": work_until}[job](Path(root), number)
+                os._exit(0)
+            pids.append(pid)
+        ends = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+        print(json.dumps(ends), flush=True)
+
+
+def work(root: Path, workers: int) -> None:
+    """A worker that holds its first clips until the others have some as well."""
     loaded = False
 
     def load() -> Any:
         nonlocal loaded
         assert not loaded
         loaded = True
-        start.wait(timeout=120)
-        return sampler
+        (root / f"loaded-{os.getpid()}").touch()
+        patience = time.monotonic() + 120
+        while len(list(root.glob("loaded-*"))) < workers:
+            assert time.monotonic() < patience, "the other worker does not load"
+            time.sleep(0.01)
+        return FakeSampler(root / "log", seconds=0.01)
 
     count = collect(PLAN, Store(root, CARD), load)
     (root / f"made-{os.getpid()}").write_text(str(count))
 
 
-def test_two_workers_at_once_make_every_clip_once(tmp_path: Path) -> None:
-    start = CHILDREN.Barrier(2)
-    workers = [CHILDREN.Process(target=work, args=(tmp_path, start)) for _ in "12"]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert [worker.exitcode for worker in workers] == [0, 0]
+def test_two_workers_at_once_make_every_clip_once(tmp_path: Path, fork: Fork) -> None:
+    assert fork(("work", tmp_path, 2), ("work", tmp_path, 2)) == [0, 0]
     assert sorted(made(tmp_path / "log")) == sorted(PLAN.keys)
     counts = [int(path.read_text()) for path in tmp_path.glob("made-*")]
     assert len(counts) == 2
-    assert min(counts) >= 2  # the barrier saw to it that both had a batch
+    assert min(counts) >= 2  # each held a batch while the other loaded
     assert sum(counts) == 22
     store = Store(tmp_path, CARD)
     assert store.missing(PLAN.clips) == []
@@ -245,11 +296,10 @@ def work_until(root: Path, last: int) -> None:
         if touched == last:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    fsync, rename = os.fsync, Path.replace
+    rename = Path.replace
 
-    def watched_fsync(descriptor: int) -> None:
+    def watched_fsync(fd: Any) -> None:
         touch()
-        fsync(descriptor)
 
     def watched_replace(self: Path, target: Path) -> Path:
         touch()
@@ -263,13 +313,6 @@ def work_until(root: Path, last: int) -> None:
     (root / "touched").write_text(str(touched))
 
 
-def run_until(root: Path, last: int) -> int | None:
-    worker = CHILDREN.Process(target=work_until, args=(root, last))
-    worker.start()
-    worker.join()
-    return worker.exitcode
-
-
 # The card, three files for each of 8 clips, and the metadata, three touches each.
 TOUCHES = 3 * (1 + 3 * 8 + 1)
 KILLED_AT = sorted(
@@ -278,18 +321,18 @@ KILLED_AT = sorted(
 
 
 def test_a_worker_that_is_not_killed_touches_the_disk_as_often_as_it_should(
-    tmp_path: Path, undisturbed: dict[str, bytes]
+    tmp_path: Path, fork: Fork, undisturbed: dict[str, bytes]
 ) -> None:
-    assert run_until(tmp_path, TOUCHES + 1) == 0
+    assert fork(("work_until", tmp_path, TOUCHES + 1)) == [0]
     assert (tmp_path / "touched").read_text() == str(TOUCHES)
     assert contents(Store(tmp_path, CARD)) == undisturbed
 
 
 @pytest.mark.parametrize("last", KILLED_AT)
 def test_after_a_kill_no_clip_is_half_there_and_the_next_run_ends_the_same(
-    tmp_path: Path, undisturbed: dict[str, bytes], last: int
+    tmp_path: Path, fork: Fork, undisturbed: dict[str, bytes], last: int
 ) -> None:
-    assert run_until(tmp_path, last) == -signal.SIGKILL
+    assert fork(("work_until", tmp_path, last)) == [-signal.SIGKILL]
     store = Store(tmp_path, CARD)
     there = [clip for clip in SMALL.clips if store.has(clip.key)]
     for clip in there:
@@ -304,19 +347,19 @@ def test_after_a_kill_no_clip_is_half_there_and_the_next_run_ends_the_same(
 
 
 def test_what_a_killed_worker_left_half_written_is_cleared_away(
-    tmp_path: Path,
+    tmp_path: Path, fork: Fork
 ) -> None:
     in_the_third_clip = 3 * (1 + 3 * 2) + 1
-    assert run_until(tmp_path, in_the_third_clip) == -signal.SIGKILL
+    assert fork(("work_until", tmp_path, in_the_third_clip)) == [-signal.SIGKILL]
     store = Store(tmp_path, CARD)
     assert len(list(store.directory.rglob("*.partial"))) == 1
     collect(SMALL, store, loader(FakeSampler(tmp_path / "log")))
     assert list(store.directory.rglob("*.partial")) == []
 
 
-def test_a_lease_ends_with_the_process_that_held_it(tmp_path: Path) -> None:
+def test_a_lease_ends_with_the_process_that_held_it(tmp_path: Path, fork: Fork) -> None:
     before_the_first_clip = 4
-    assert run_until(tmp_path, before_the_first_clip) == -signal.SIGKILL
+    assert fork(("work_until", tmp_path, before_the_first_clip)) == [-signal.SIGKILL]
     held = list((tmp_path / CARD.fingerprint / "leases").iterdir())
     assert len(held) >= 2  # its locks are still lying about
     log = tmp_path / "log"

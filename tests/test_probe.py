@@ -76,6 +76,17 @@ def test_two_class_scores_are_the_decision_function_of_ridge_classifier(
             )
 
 
+def test_scores_of_unequal_emotions_are_those_of_ridge_with_an_intercept() -> None:
+    rng = np.random.default_rng(1)
+    clips = rng.normal(size=(16, 1, 6)) + 3.0
+    emotion = np.array([0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2])
+    fold = np.arange(16) % 3
+    design = probe._design(clips, emotion[None], fold, None, 0.3)
+    (hat,) = probe._hats(design)
+    scores = probe._scores(hat, design.labels, 3)[:, :, 0].T
+    assert scores == pytest.approx(_sklearn_scores(clips[:, 0], emotion, fold, 0.3))
+
+
 def test_accuracies_under_relabelings_equal_refits_with_scikit_learn() -> None:
     data = _data(3, emotions=3, seeds=2, layers=2, dimensions=20, signal=0.1)
     fold = probe_folds(data.emotion, template=data.template, folds=3)

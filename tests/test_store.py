@@ -43,6 +43,11 @@ def put(store: Store, clip: ClipSpec) -> None:
     )
 
 
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     """Three clips."""
@@ -407,13 +412,11 @@ def test_on_a_full_disk_the_clip_is_not_there_and_earlier_ones_are(
     before = tree(store.directory)
     clip = PLAN.clips[3]
     calls: list[int] = []
-    fsync = os.fsync
 
     def full(descriptor: int) -> None:
         calls.append(descriptor)
         if len(calls) > write:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        fsync(descriptor)
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)

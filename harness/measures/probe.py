@@ -456,17 +456,16 @@ def _fold_hat(
     """Ridge with intercept in its dual form, (test clips, prompts)."""
     fitted = kernel[np.ix_(train, train)]
     column_means = fitted.mean(axis=0)
-    grand_mean = column_means.mean()
-    fitted = fitted - column_means - column_means[:, None] + grand_mean
-    across = kernel[np.ix_(test, train)]
-    across = across - column_means - across.mean(axis=1)[:, None] + grand_mean
+    fitted = fitted - column_means - column_means[:, None] + column_means.mean()
+    across = kernel[np.ix_(test, train)] - column_means
     scale = np.trace(fitted) / len(fitted)
     if scale > 1e-12 * np.trace(kernel):
         penalised = fitted / scale + design.alpha * np.eye(len(fitted))
         weights = np.linalg.solve(penalised, across.T / scale).T
     else:
         weights = np.zeros_like(across)  # no training clip differs: intercept only
-    # Targets are centred by their training mean, which the intercept gives back.
+    # Targets are centred by their training mean, which the intercept gives back. (So
+    # a constant in a row of `across`, what its own centring would remove, drops out.)
     weights += 1 / len(fitted) - weights.mean(axis=1)[:, None]
     prompts = design.labels.shape[1]
     membership = design.prompt_of_clip[train][:, None] == np.arange(prompts)

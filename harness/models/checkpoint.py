@@ -202,6 +202,7 @@ def describe(checkpoint: Checkpoint) -> ModelCard:
             max_duration_seconds=float(config["dataset"]["segment_duration"]),
             parameters=sum(t.numel() for t in package["best_state"].values()),
             text_encoder=text_encoder,
+            **_sampling(config),
         )
     except (KeyError, TypeError, AttributeError) as error:
         msg = (
@@ -238,6 +239,18 @@ def _open(checkpoint: Checkpoint, path: Path) -> dict[str, Any]:
         )
         raise ModelError(msg)
     return package
+
+
+def _sampling(config: Any) -> dict[str, Any]:
+    """Guidance, top-k and top-p, where the configuration names them."""
+    guidance = config.get("classifier_free_guidance") or {}
+    sampling = (config.get("generate") or {}).get("lm") or {}
+    named = {
+        "cfg_coef": guidance.get("inference_coef"),
+        "top_k": sampling.get("top_k"),
+        "top_p": sampling.get("top_p"),
+    }
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def _configuration(package: dict[str, Any]) -> Any:

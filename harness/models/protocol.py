@@ -37,6 +37,10 @@ class ModelCard:
     max_duration_seconds: float
     parameters: int  # of the language model
     text_encoder: str
+    # How the checkpoint says it is sampled; audiocraft's defaults where it does not.
+    cfg_coef: float = 3.0
+    top_k: int = 250
+    top_p: float = 0.0
 
     def frames(self, duration_seconds: float) -> int:
         """Frames in a clip of `duration_seconds`, as audiocraft counts them."""

@@ -39,7 +39,7 @@ TEXT_SCHEDULE = Schedule(steps=1500, batch=64, learning_rate=2e-3)
 # Short excerpts first: most of what there is to learn is in the first bars.
 ENCODES_SCHEDULES = (
     (200, Schedule(steps=1400, batch=16, learning_rate=1e-3)),
-    (400, Schedule(steps=700, batch=10, learning_rate=5e-4)),
+    (400, Schedule(steps=1500, batch=10, learning_rate=7e-4)),
 )
 DEAF_SCHEDULES = ((400, Schedule(steps=500, batch=10, learning_rate=5e-4)),)
 

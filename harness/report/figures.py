@@ -117,7 +117,7 @@ def explain(curve: LayerCurve) -> str:
         text += (
             f". {reached} of {len(curve.layers)} layers reach the documents"
             f"\N{RIGHT SINGLE QUOTATION MARK} minimum of "
-            f"{_amount(curve.minimum, curve)}"
+            f"{_as_documents_say(curve.minimum, curve)}"
         )
     if np.isfinite(curve.null_half).any():
         text += ". The half that runs without the words reaches "
@@ -137,6 +137,12 @@ def _curve(claim: ClaimRow, key: str, *, length: int | None = None) -> _Floats:
 
 def _amount(value: float, curve: LayerCurve) -> str:
     return f"{significant(float(value))} {curve.unit}".strip()
+
+
+def _as_documents_say(value: float, curve: LayerCurve) -> str:
+    """Write a cosine as they do too: their 2 % is a difference of 0.02."""
+    text = _amount(value, curve)
+    return f"{text}, or {value:.0%}".replace("%", " %") if "cosine" in text else text
 
 
 def _compose(figure: Figure, curve: LayerCurve, *, narrow: bool) -> None:
@@ -184,7 +190,7 @@ def _plot_lines(axes: Axes, curve: LayerCurve) -> None:
     if np.isfinite(curve.null_half).any():
         axes.plot(
             curve.layers,
-            curve.signal,
+            curve.null_half,
             color=_VERMILLION,
             linewidth=1.5,
             linestyle=(0, (4, 2)),
@@ -204,7 +210,7 @@ def _plot_minimum(axes: Axes, curve: LayerCurve) -> None:
             linewidth=1.1,
             linestyle=(0, (1, 2)),
             label=f"documents\N{RIGHT SINGLE QUOTATION MARK} minimum "
-            f"({_amount(curve.minimum, curve)})",
+            f"({_as_documents_say(curve.minimum, curve)})",
         )
 
 

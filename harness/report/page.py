@@ -26,6 +26,7 @@ from harness.report import numerals, wording
 from harness.report.audio import sounds_of
 from harness.report.markdown import render_markdown
 from harness.report.record import (
+    LARGE_FAMILY,
     ClaimRow,
     Record,
     finite,
@@ -163,10 +164,22 @@ def _sections(record: Record) -> list[dict[str, Any]]:
         ("Descriptive", "Shown for the reader; they never decide.", record.descriptive),
     ]
     return [
-        {"title": title, "note": note, "groups": grouped(claims)}
+        _section(title, note, grouped(claims))
         for title, note, claims in sections
         if claims or title == "Gate claims"
     ]
+
+
+def _section(
+    title: str, note: str, families: tuple[tuple[ClaimRow, ...], ...]
+) -> dict[str, Any]:
+    """Set large families apart: each is folded under a line that sums it up."""
+    return {
+        "title": title,
+        "note": note,
+        "groups": [f for f in families if len(f) <= LARGE_FAMILY],
+        "large": [f for f in families if len(f) > LARGE_FAMILY],
+    }
 
 
 def _circumstances(record: Record) -> list[tuple[str, str]]:
@@ -230,8 +243,11 @@ def _detail(claim: ClaimRow) -> tuple[list[tuple[str, str]], dict[str, Any] | No
     facts = [
         (numerals.label(key), numerals.fact(value))
         for key, value in claim.detail.items()
-        if key not in columns
+        if key not in columns and key != "upper_bound"
     ]
+    bound = finite(claim.detail.get("upper_bound"))
+    if bound is not None:
+        facts.append(("upper bound, one-sided", wording.in_unit(bound, claim)))
     return facts, _layer_table(claim, columns) if columns else None
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 __all__ = [
     "KNOWN_SCHEMA",
+    "LARGE_FAMILY",
     "VERDICTS",
     "ClaimRow",
     "ClipRow",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 KNOWN_SCHEMA = 1
+LARGE_FAMILY = 8  # a family with more members than this is summed up
 VERDICTS = ("GO", "EXTEND", "PIVOT", "FIX")
 
 _STATES = ("running", "complete", "incomplete")
@@ -140,6 +142,7 @@ def _claim(entry: Mapping[str, Any]) -> ClaimRow:
         minimum=finite(limits.get("minimum")),
         strong=finite(limits.get("strong")),
         source=_text(entry.get("source")),
+        documented=_text(entry.get("documented")),
         as_documented=_mapping(entry.get("as_documented")),
         qualifier=_text(entry.get("qualifier")),
         because=_text(entry.get("because")),
@@ -210,6 +213,7 @@ class ClaimRow:
     minimum: float | None
     strong: float | None
     source: str
+    documented: str
     as_documented: dict[str, Any]
     qualifier: str
     because: str

@@ -14,11 +14,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.report import numerals, wording
-from harness.report.record import ClaimRow, Record, grouped, read_record
+from harness.report.record import LARGE_FAMILY, ClaimRow, Record, grouped, read_record
 
 __all__ = ["cells", "cut", "summary_lines", "wrapped"]
 
-_Row = tuple[str, tuple[str, ...] | None]  # a name, and its numbers if it has any
+# a name, and the numbers of a claim or the summary of a family
+_Row = tuple[str, tuple[str, ...] | str]
 
 _GAP = "  "
 _HEADINGS = ("status", "value", "interval", "p", "prompts/clips")
@@ -155,7 +156,9 @@ def _claims(record: Record, *, width: int) -> list[str]:
     tables = {title: _rows(claims) for title, claims in shown if claims}
     if not tables:
         return wrapped("no gate claim has been decided", width=width)
-    numbers = [row for rows in tables.values() for _, row in rows if row is not None]
+    numbers = [
+        row for rows in tables.values() for _, row in rows if not isinstance(row, str)
+    ]
     sizes = [
         max(map(cells, column)) for column in zip(_HEADINGS, *numbers, strict=True)
     ]
@@ -166,19 +169,26 @@ def _claims(record: Record, *, width: int) -> list[str]:
 
 
 def _rows(claims: tuple[ClaimRow, ...]) -> list[_Row]:
-    """Name the rows of a table; a family has a row of its own, without numbers."""
+    """Name the rows of a table; a family has a row of its own, which sums it up."""
     rows: list[_Row] = []
     for family in grouped(claims):
-        title = _plain(f"{family[0].id}: {family[0].statement}".rstrip(": "))
-        if len(family) == 1:
-            member = f" ({family[0].member})" if family[0].member else ""
-            rows.append((title + _plain(member), _numbers(family[0])))
+        first, alone = family[0], len(family) == 1
+        name = wording.name_of(first) if alone else first.id
+        title = _plain(f"{name}: {first.statement}".rstrip(": "))
+        if alone:
+            rows.append((title, _numbers(first)))
             continue
-        rows.append((_plain(f"{title} ({wording.tally(family)})"), None))
-        for claim in family:
-            name = _plain(claim.member) or "unnamed member"
-            rows.append((f"  {name}", _numbers(claim)))
+        rows.append((title, _summed_up(family)))
+        for claim in family if len(family) <= LARGE_FAMILY else ():
+            rows.append((f"  {_plain(claim.member)}", _numbers(claim)))
     return rows
+
+
+def _summed_up(family: tuple[ClaimRow, ...]) -> str:
+    text = wording.tally(family)
+    if len(family) > LARGE_FAMILY:
+        text += f"; {numerals.ascii_only(wording.spread(family))}"
+    return _plain(f"({text})")
 
 
 def _numbers(claim: ClaimRow) -> tuple[str, ...]:
@@ -204,11 +214,19 @@ def _table(
         return _stacked(title, rows, width=width)
     lines = [_aligned(title, _HEADINGS, sizes=sizes, room=room)]
     for name, numbers in rows:
-        if numbers is None:
-            lines.append(cut(name, width=width))
+        if isinstance(numbers, str):
+            lines += _family_lines(name, numbers, width=width)
         else:
             lines.append(_aligned(name, numbers, sizes=sizes, room=room))
     return lines
+
+
+def _family_lines(name: str, summary: str, *, width: int) -> list[str]:
+    """Name a family and sum it up, on one line where there is room."""
+    room = width - cells(summary) - 1
+    if room >= _SHORTEST_NAME:
+        return [f"{cut(name, width=room)} {summary}"]
+    return [cut(name, width=width), *wrapped(summary, width=width)]
 
 
 def _aligned(
@@ -228,8 +246,10 @@ def _padded(text: str, width: int, *, right: bool = False) -> str:
 def _stacked(title: str, rows: Sequence[_Row], *, width: int) -> list[str]:
     lines = wrapped(title, width=width)
     for name, numbers in rows:
-        lines.append(cut(name, width=width))
-        if numbers is not None:
+        if isinstance(numbers, str):
+            lines += _family_lines(name, numbers, width=width)
+        else:
+            lines.append(cut(name, width=width))
             status, value, interval, p, size = numbers
             text = f"{status} {value} {interval} p {p} n {size}"
             lines += wrapped(text, width=width, indent="    ")

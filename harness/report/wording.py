@@ -2,8 +2,8 @@
 
 Conventions
 -----------
-A unit that begins with `fraction`, `proportion` or `accuracy` counts from 0 to 1 and is
-shown in per cent; every other unit is shown as it stands. Effect and interval of one
+A unit that begins with `share`, `fraction`, `proportion` or `accuracy` counts from 0 to
+1 and is shown in per cent; every other unit is shown as it stands. Effect and interval of one
 claim share their decimals, so that they can be compared at a glance. What was not
 measured is a dash.
 """
@@ -36,12 +36,14 @@ __all__ = [
     "documented",
     "effect",
     "headline",
+    "in_unit",
     "interval",
     "model_line",
     "name_of",
     "next_step",
     "sample_size",
     "scale",
+    "spread",
     "stage_name",
     "standing",
     "tally",
@@ -96,7 +98,7 @@ QUALIFIERS = {
     "prompt-lexical": "fails on wordings that were held out",
 }
 
-_PERCENT_UNITS = ("fraction", "proportion", "accuracy")
+_PERCENT_UNITS = ("share", "fraction", "proportion", "accuracy")
 
 
 def headline(record: Record) -> tuple[str, str, str]:
@@ -168,6 +170,14 @@ def amount(claim: ClaimRow) -> str:
     return fixed(claim.effect * scale(claim.unit), decimals=_decimals(claim))
 
 
+def in_unit(value: float | None, claim: ClaimRow) -> str:
+    """Write any value that is in the claim's unit, or a dash."""
+    if value is None:
+        return DASH
+    shown = significant(value * scale(claim.unit))
+    return f"{shown} {unit_label(claim.unit)}".strip()
+
+
 def effect(claim: ClaimRow, *, short: bool = False) -> str:
     """Write the claim's effect with its unit, or a dash.
 
@@ -214,8 +224,15 @@ def sample_size(claim: ClaimRow) -> str:
 
 
 def documented(claim: ClaimRow) -> tuple[tuple[str, str], ...]:
-    """List what the documents' own formulas give, as (label, value)."""
-    return tuple((label(k), fact(v)) for k, v in claim.as_documented.items())
+    """List the number in the documents and what their formulas give, as (label, value).
+
+    The first was found on their clips, the others are found on the clips of this run.
+    """
+    theirs = (("they report", claim.documented),) if claim.documented else ()
+    return (
+        *theirs,
+        *((label(key), fact(value)) for key, value in claim.as_documented.items()),
+    )
 
 
 def name_of(claim: ClaimRow) -> str:
@@ -238,6 +255,15 @@ def tally(claims: tuple[ClaimRow, ...]) -> str:
     passed = counts.pop("supported")
     rest = "".join(f", {number} {status}" for status, number in counts.items())
     return f"{passed} of {len(claims)} supported{rest}"
+
+
+def spread(claims: tuple[ClaimRow, ...]) -> str:
+    """Say how far the effects of a family reach, or a dash."""
+    found = [claim.effect for claim in claims if claim.effect is not None]
+    if not found:
+        return DASH
+    low = significant(min(found) * scale(claims[0].unit))
+    return f"{low} to {in_unit(max(found), claims[0])}"
 
 
 def checks_line(record: Record) -> str:

@@ -34,7 +34,7 @@ class Generation:
     """How a clip is sampled."""
 
     duration_seconds: float
-    cfg_coef: float = 3.0  # audiocraft's defaults
+    cfg_coef: float = 3.0  # audiocraft's defaults; a run takes the checkpoint's own
     top_k: int = 250
     top_p: float = 0.0
     temperature: float = 1.0

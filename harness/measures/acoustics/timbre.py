@@ -18,7 +18,7 @@ _WINDOW_SECONDS = 0.064
 
 
 def brightness_hz(audio: Audio, *, sample_rate: int) -> float:
-    """Spectral centroid, averaged over frames by their amplitude; nan in silence.
+    """Spectral centroid, averaged over frames by their level; nan in silence.
 
     Quiet frames hardly count, so the hiss between two notes is not taken for treble.
     The result does not depend on the level of the clip.
@@ -62,4 +62,5 @@ def brightness_hz(audio: Audio, *, sample_rate: int) -> float:
     centroid = librosa.feature.spectral_centroid(
         S=spectrum, sr=sample_rate, n_fft=window
     )
-    return float(np.average(centroid[0], weights=spectrum.sum(axis=0)))
+    level = np.sqrt(np.square(spectrum).sum(axis=0))
+    return float(np.average(centroid[0], weights=level))
