@@ -213,6 +213,7 @@ def _open(request: Request) -> Run:
         cfg_coef=card.cfg_coef,
         top_k=card.top_k,
         top_p=card.top_p,
+        temperature=card.temperature,
         dtype=_dtype(request.dtype, device_type),
         device_type=device_type,
         batch_size=request.batch_size,

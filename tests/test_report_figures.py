@@ -106,6 +106,16 @@ def test_the_caption_says_what_the_curve_shows() -> None:
     )
 
 
+def test_the_minimum_of_a_cosine_is_also_told_in_per_cent() -> None:
+    verdict = copy.deepcopy(RECORDS["GO"])
+    verdict["claims"][9]["unit"] = "cosine"
+    curve = read_layer_curve(layer_claim(read_record(verdict)))
+    assert curve is not None
+    assert "minimum of 0.02 cosine, or 2 %." in explain(curve)
+    assert "minimum (0.02 cosine, or 2 %)" in draw_layer_curve(curve)
+    assert "layer 4: 0.0472 cosine" in explain(curve)
+
+
 def test_layers_that_were_not_measured_leave_gaps() -> None:
     curve = whole_curve(
         signal=[None, 0.01, None, 0.03, float("nan"), 0.02],

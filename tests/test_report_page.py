@@ -396,6 +396,34 @@ def test_a_row_holds_the_numbers_of_its_claim() -> None:
         assert said in row, said
 
 
+def test_what_the_documents_report_stands_beside_what_was_found() -> None:
+    verdict = replaced(RECORDS["GO"], ("claims", 9, "documented"), "0.0047")
+    text = render({**verdict, "clips": []}).text
+    assert "they report 0.0047 raw cosine within 0.9531" in text
+    assert "they report: 0.0047" in render_markdown(verdict)
+
+
+def test_a_large_family_is_folded_under_its_sum() -> None:
+    verdict = copy.deepcopy(small_record())
+    member = {**RECORDS["GO"]["claims"][11], "id": "by_layer"}
+    verdict["claims"] += [
+        {**member, "member": f"layer {n}", "effect": n} for n in range(48)
+    ]
+    html = render_html(verdict, audio_root=ROOT)
+    fold = html.split('<details class="checks">')[2].split("</summary>")[0]
+    assert "48 of 48 supported; 0 to 47 BPM" in Page(fold).text
+    assert "layer 47" in Page(html).text
+
+
+def test_the_bound_of_a_claim_is_told_in_its_unit() -> None:
+    verdict = copy.deepcopy(small_record())
+    verdict["claims"][1]["detail"] = {"upper_bound": 0.912}
+    verdict["claims"][2]["detail"] = {"upper_bound": None}
+    text = render(verdict).text
+    assert "upper bound, one-sided 91.2 %" in text
+    assert text.count("upper bound, one-sided") == 1
+
+
 def test_a_claim_without_numbers_shows_dashes() -> None:
     claim = {
         "id": "bare",

@@ -46,7 +46,7 @@ def test_numbers_are_never_cut(width: int) -> None:
 
 def test_columns_of_gates_and_panel_are_aligned() -> None:
     lines = summary_lines(RECORDS["GO"], width=110)
-    heads = [line for line in lines if line.endswith("prompts/clips")]
+    heads = [line for line in lines if line.endswith("n/clips")]
     assert [head.split()[0] for head in heads] == ["gates", "panel"]
     rows = [line for line in lines if re.search(r"\d+/\d+$", line)]
     assert len(rows) == 11
@@ -132,3 +132,22 @@ def test_a_text_that_fits_is_not_cut() -> None:
 def test_a_width_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="`width` must be at least 1, got 0"):
         summary_lines(RECORDS["GO"], width=0)
+
+
+def test_a_long_unit_is_cut_and_its_number_is_not() -> None:
+    verdict = copy.deepcopy(RECORDS["GO"])
+    verdict["claims"][9].update(unit="difference of centred cosine", effect=0.0472)
+    lines = summary_lines(verdict, width=100)
+    assert any("0.0472 differe...  [0.0339, 0.0605]" in line for line in lines)
+
+
+def test_a_large_family_is_summed_up_in_one_row() -> None:
+    verdict = copy.deepcopy(RECORDS["PIVOT"])
+    member = verdict["claims"][11]
+    verdict["claims"][11:15] = [
+        {**member, "member": f"pair {n}", "effect": float(n)} for n in range(9)
+    ]
+    for width in (72, 120):
+        lines = summary_lines(verdict, width=width)
+        assert not any("pair 3" in line for line in lines)
+        assert any("9 refuted; 0 to 8 BPM)" in line for line in lines)

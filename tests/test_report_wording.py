@@ -63,6 +63,16 @@ def test_an_effect_in_per_cent_is_not_scaled_again() -> None:
     assert wording.effect(claim(effect=71.3, unit="BPM")) == "71.3 BPM"
 
 
+def test_a_comma_in_an_interval_separates_its_ends() -> None:
+    found = claim(effect=807.06, ci=[104.6, 1509.5], unit="Hz")
+    assert wording.interval(found) == "[105, 1510]"
+
+
+def test_shares_are_shown_in_per_cent_of_what_they_are_of() -> None:
+    assert wording.effect(claim(effect=0.84, unit="share of clips")) == "84 % of clips"
+    assert wording.effect(claim(effect=0.84, unit="sharepoints")) == "0.840 sharepoints"
+
+
 def test_thresholds_are_written_on_the_scale_of_the_effect() -> None:
     limits = {"none": 0.01, "minimum": 0.02, "strong": None}
     found = claim(unit="fraction", threshold=limits)

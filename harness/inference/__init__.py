@@ -9,7 +9,6 @@ test that counts them as independent finds an emotion in any model.
 - `jackknife`: intervals
 - `selection`: the effect of the best layer without the optimism of choosing it
 - `looks`: when to look, and what a look costs
-- `multiplicity`: a handful of p-values at once
 - `paired`: one number per prompt, compared between emotions
 - `gaussian`: activations whose truth is known, to check all of the above
 """

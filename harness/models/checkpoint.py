@@ -242,13 +242,14 @@ def _open(checkpoint: Checkpoint, path: Path) -> dict[str, Any]:
 
 
 def _sampling(config: Any) -> dict[str, Any]:
-    """Guidance, top-k and top-p, where the configuration names them."""
+    """How to sample, where the configuration says it."""
     guidance = config.get("classifier_free_guidance") or {}
     sampling = (config.get("generate") or {}).get("lm") or {}
     named = {
         "cfg_coef": guidance.get("inference_coef"),
         "top_k": sampling.get("top_k"),
         "top_p": sampling.get("top_p"),
+        "temperature": sampling.get("temp"),
     }
     return {name: value for name, value in named.items() if value is not None}
 

@@ -41,6 +41,7 @@ class ModelCard:
     cfg_coef: float = 3.0
     top_k: int = 250
     top_p: float = 0.0
+    temperature: float = 1.0
 
     def frames(self, duration_seconds: float) -> int:
         """Frames in a clip of `duration_seconds`, as audiocraft counts them."""

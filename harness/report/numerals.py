@@ -145,10 +145,13 @@ def places(values: Sequence[float]) -> int:
 
 
 def fixed(value: float, *, decimals: int) -> str:
-    """Write a number with so many decimals; a negative zero loses its sign."""
+    """Write a number with so many decimals; a negative zero loses its sign.
+
+    Thousands stay together, since a comma separates the ends of an interval.
+    """
     if abs(value) >= 1e9:
         return significant(value)
-    text = f"{round(value, decimals) + 0.0:,.{decimals}f}"  # + 0.0: no minus zero
+    text = f"{round(value, decimals) + 0.0:.{decimals}f}"  # + 0.0: no minus zero
     return text.replace("-", MINUS)
 
 

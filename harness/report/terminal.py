@@ -22,8 +22,9 @@ __all__ = ["cells", "cut", "summary_lines", "wrapped"]
 _Row = tuple[str, tuple[str, ...] | str]
 
 _GAP = "  "
-_HEADINGS = ("status", "value", "interval", "p", "prompts/clips")
-_SHORTEST_NAME = 18  # narrower than this, a claim's name says nothing
+_HEADINGS = ("status", "value", "interval", "p", "n/clips")  # n counts prompts
+_LONGEST_UNIT = 10
+_SHORTEST_NAME = 16  # narrower than this, a claim's name says nothing
 
 
 def summary_lines(
@@ -197,12 +198,18 @@ def _numbers(claim: ClaimRow) -> tuple[str, ...]:
         status += " strong"
     texts = (
         status,
-        wording.effect(claim, short=True),
+        _value(claim),
         wording.interval(claim),
         numerals.p_value(claim.p),
         wording.sample_size(claim).replace(" ", ""),
     )
     return tuple(numerals.ascii_only(_plain(text)) for text in texts)
+
+
+def _value(claim: ClaimRow) -> str:
+    """Write the effect; a long unit is cut, its number is not."""
+    number, _, unit = wording.effect(claim, short=True).partition(" ")
+    return f"{number} {cut(_plain(unit), width=_LONGEST_UNIT)}".strip()
 
 
 def _table(
@@ -252,7 +259,8 @@ def _stacked(title: str, rows: Sequence[_Row], *, width: int) -> list[str]:
             lines.append(cut(name, width=width))
             status, value, interval, p, size = numbers
             text = f"{status} {value} {interval} p {p} n {size}"
-            lines += wrapped(text, width=width, indent="    ")
+            lead = "    " if width > 2 * _SHORTEST_NAME else ""
+            lines += [lead + line for line in wrapped(text, width=width - len(lead))]
     return lines
 
 

@@ -3,9 +3,9 @@
 Conventions
 -----------
 A unit that begins with `share`, `fraction`, `proportion` or `accuracy` counts from 0 to
-1 and is shown in per cent; every other unit is shown as it stands. Effect and interval of one
-claim share their decimals, so that they can be compared at a glance. What was not
-measured is a dash.
+1 and is shown in per cent; every other unit is shown as it stands. Effect and interval
+of one claim share their decimals, so that they can be compared at a glance. What was
+not measured is a dash.
 """
 
 from __future__ import annotations
