@@ -82,7 +82,7 @@ def _log(total: int, stream: TextIO) -> Iterator[Report]:
     def report(done: float) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last >= _LOG_EVERY_SECONDS and done > 0:
+        if now - last >= _LOG_EVERY_SECONDS and done >= 1:
             last = now
             rate = done / (now - started)
             print(

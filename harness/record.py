@@ -39,11 +39,11 @@ class VerdictRecord:
         RunError
             If the directory cannot be written to.
         """
-        for name in ("report.html", "report.md"):
-            (self.directory / name).unlink(missing_ok=True)
         record = {**self._frame(), "state": "running", "verdict": None}
         record["reason"] = "The run has not finished."
         self._write(record)
+        for name in ("report.html", "report.md"):
+            (self.directory / name).unlink(missing_ok=True)
 
     def finish(
         self,

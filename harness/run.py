@@ -23,7 +23,7 @@ from harness.models.checkpoint import (
     describe,
     file_identity,
     locate,
-    text_encoder_files,
+    model_files,
 )
 from harness.models.protocol import ModelCard, ModelError
 from harness.prompts import Prompt, PromptBank, PromptError, load_bank
@@ -202,6 +202,12 @@ def _open(request: Request) -> Run:
     checkpoint = locate(request.model)
     device_type = _device_type(request.device)
     card = _card(request.store, checkpoint)
+    if card.frames(request.duration) < 1:
+        msg = (
+            f"`--duration {request.duration:g}` is less than a frame: must be at least "
+            f"{1 / card.frame_rate:g} s."
+        )
+        raise RunError(msg)
     if request.duration > card.max_duration_seconds:
         msg = (
             f"`--duration {request.duration:g}` is beyond the context of {card.name}: "
@@ -287,7 +293,7 @@ def _card(store: Path, checkpoint: Checkpoint) -> ModelCard:
     if entry and _unchanged(entry, checkpoint):
         return ModelCard.from_dict(entry["card"])
     card = describe(checkpoint)
-    files = [*_files(checkpoint), *text_encoder_files(checkpoint, card.text_encoder)]
+    files = model_files(checkpoint, card.text_encoder, card.codec)
     identities = {str(file): file_identity(file) for file in files}
     entry = {"files": identities, "card": card.as_dict()}
     write_json(path, {**known, checkpoint.name: entry})
@@ -296,13 +302,9 @@ def _card(store: Path, checkpoint: Checkpoint) -> ModelCard:
 
 def _unchanged(entry: dict[str, Any], checkpoint: Checkpoint) -> bool:
     files: dict[str, str] = entry["files"]
-    if not {str(f) for f in _files(checkpoint)} <= set(files):
+    if not {str(checkpoint.language_model), str(checkpoint.codec)} <= set(files):
         return False
     return all(
         Path(name).is_file() and file_identity(Path(name)) == identity
         for name, identity in files.items()
     )
-
-
-def _files(checkpoint: Checkpoint) -> list[Path]:
-    return [checkpoint.language_model, checkpoint.codec]

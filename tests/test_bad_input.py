@@ -19,7 +19,7 @@ import torch
 
 import harness.run
 from harness.models import checkpoint, phantoms
-from harness.run import DEFAULT_EMOTIONS, Request, RunError, open_run
+from harness.run import Request, RunError, open_run
 
 pytest_plugins = ["pytester"]
 
@@ -32,22 +32,6 @@ LFS_POINTER = (
 )
 
 
-def request(store: Path, **changes: Any) -> Request:
-    fields: dict[str, Any] = {
-        "model": "phantom:encodes",
-        "samples": 10,
-        "duration": 8.0,
-        "emotions": DEFAULT_EMOTIONS,
-        "prompts": "matched",
-        "store": store,
-        "device": "cpu",
-        "dtype": "auto",
-        "batch_size": 8,
-        "seed": 0,
-    }
-    return Request(**{**fields, **changes})
-
-
 Refused = Callable[..., str]
 
 
@@ -56,9 +40,9 @@ def refused(tmp_path: Path) -> Refused:
     """Ask for a run that is refused, and give what was said: one line."""
 
     def ask(**changes: Any) -> str:
-        store = changes.pop("store", tmp_path / "store")
+        fields = {"store": tmp_path / "store", "device": "cpu", **changes}
         with pytest.raises(RunError, match=r"\S") as caught:
-            open_run(request(store, **changes))
+            open_run(Request(**fields))
         said = str(caught.value)
         assert "\n" not in said
         assert not list(tmp_path.glob("store/*/audio"))

@@ -12,7 +12,7 @@ import torch
 from audiocraft.models import MusicGen
 from torch import Tensor, nn
 
-from harness.measures.acoustics import measure
+from harness.measures.acoustics import Features, measure
 from harness.models import phantoms
 from harness.models.checkpoint import describe, locate
 from harness.models.musicgen import load
@@ -69,7 +69,9 @@ def test_weights_are_finite(name: str) -> None:
     assert all(t.isfinite().all() for t in package["best_state"].values())
 
 
-def _measured(name: str, emotions: tuple[str, ...], count: int) -> dict[str, list]:
+def _measured(
+    name: str, emotions: tuple[str, ...], count: int
+) -> dict[str, list[Features]]:
     """Features of `count` clips of 8 s for each emotion, by emotion."""
     torch.set_num_threads(1)
     checkpoint = locate(f"phantom:{name}")
@@ -83,7 +85,7 @@ def _measured(name: str, emotions: tuple[str, ...], count: int) -> dict[str, lis
         fingerprint=card.fingerprint,
         generation=Generation(duration_seconds=8.0),
     )
-    found: dict[str, list] = {emotion: [] for emotion in emotions}
+    found: dict[str, list[Features]] = {emotion: [] for emotion in emotions}
     for samples in Sampler(model, plan.generation).generate(plan.evidence_clips()):
         for sample in samples:
             audio = np.clip(sample.audio, -1, 1)
@@ -195,4 +197,4 @@ def _train(checkpoint: Path, *, steps: int, stop_at: int | None = None) -> Tenso
 
     schedule = Schedule(steps=steps, batch=4, learning_rate=0.1, warmup=1, save_every=2)
     run_steps(model, step, batches(), checkpoint=checkpoint, schedule=schedule)
-    return model[0].weight.detach().clone()
+    return next(model.parameters()).detach().clone()

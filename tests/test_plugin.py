@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-import harness.plugin
 import harness.record
 from harness.claims import load_claims
 from harness.ledger import Ledger
+from harness.run import open_run
 
 pytest_plugins = ["pytester"]
 
@@ -124,7 +124,8 @@ def claim_file(bodies: dict[str, str], more: str) -> str:
 @pytest.fixture
 def go(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Go:
     """Write the project and run pytest in it; `bodies` by claim, `more` tests."""
-    monkeypatch.setattr(harness.plugin, "open_run", harness.plugin.open_run)
+    # The project's conftest.py puts its own in place; here it is put back.
+    monkeypatch.setattr("harness.plugin.open_run", open_run)
     monkeypatch.setattr(harness.record.VerdictRecord, "_write_reports", no_reports)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.delenv("SKEPTIC_STORE", raising=False)

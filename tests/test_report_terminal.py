@@ -57,6 +57,17 @@ def test_columns_of_gates_and_panel_are_aligned() -> None:
     assert starts == {heads[0].index("status")}
 
 
+def test_names_that_do_not_fit_stand_above_their_numbers() -> None:
+    lines = summary_lines(RECORDS["GO"], width=80)
+    place = lines.index("  energetic against calm")
+    assert lines[place + 1].split() == [
+        *("SUPPORTED", "78.1", "BPM", "[68.2,", "88.0]", "0.0001", "20/20")
+    ]
+    below = [line for line in lines if re.search(r"\d+/\d+$", line)]
+    assert {len(line) for line in below} == {80}
+    assert len({line.index("0.0001") for line in below if "0.0001" in line}) == 1
+
+
 def test_a_family_has_one_row_of_its_own_and_one_per_member() -> None:
     lines = summary_lines(RECORDS["PIVOT"], width=120)
     top = next(i for i, line in enumerate(lines) if line.startswith("tempo_gap:"))

@@ -75,18 +75,22 @@ def test_a_model_that_was_seen_is_known_without_torch(
 
 @pytest.mark.parametrize("name", ["state_dict.bin", "compression_state_dict.bin"])
 def test_a_changed_file_is_looked_into_again(
-    tmp_path: Path, model: Path, name: str
+    tmp_path: Path, model: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = tmp_path / "store"
     before = opened(store, model=str(model)).card
-    calls: list[Checkpoint] = []
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr("harness.run.describe", lambda c: calls.append(c) or before)
-        assert opened(store, model=str(model)).card == before
-        assert calls == []
-        touch(model / name)
-        opened(store, model=str(model))
-        assert calls == [locate(str(model))]
+    opened_files: list[Checkpoint] = []
+
+    def describe(checkpoint: Checkpoint) -> ModelCard:
+        opened_files.append(checkpoint)
+        return before
+
+    monkeypatch.setattr("harness.run.describe", describe)
+    assert opened(store, model=str(model)).card == before
+    assert opened_files == []
+    touch(model / name)
+    opened(store, model=str(model))
+    assert opened_files == [locate(str(model))]
 
 
 def touch(path: Path) -> None:

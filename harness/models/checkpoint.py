@@ -11,6 +11,7 @@ import hashlib
 import os
 import pickle
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,14 @@ __all__ = [
     "file_identity",
     "fingerprint",
     "locate",
-    "text_encoder_files",
+    "model_files",
 ]
 
 LANGUAGE_MODEL, CODEC = "state_dict.bin", "compression_state_dict.bin"
 KNOWN_MODELS = tuple(
     f"facebook/musicgen-{size}" for size in ("small", "medium", "large", "melody")
 )
-_TEXT_ENCODER_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+_NAMED_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -124,15 +125,29 @@ def _cached_or_fetched(repository: str, filename: str) -> Path:
         raise ModelError(msg) from error
 
 
-def fingerprint(checkpoint: Checkpoint, *, text_encoder: str) -> str:
-    """Hash of language model, codec and text encoder, 32 hexadecimal digits."""
-    files = [
-        checkpoint.language_model,
-        checkpoint.codec,
-        *text_encoder_files(checkpoint, text_encoder),
-    ]
-    digests = [file_digest(f) for f in files]
-    return hashlib.sha256("\n".join(digests).encode()).hexdigest()[:32]
+def model_files(checkpoint: Checkpoint, text_encoder: str, codec: str) -> list[Path]:
+    """All files that decide what the model does, the named text encoder and codec too.
+
+    Raises
+    ------
+    ModelError
+        If the text encoder or the codec is not in the Hugging Face cache.
+    """
+    files = [checkpoint.language_model, checkpoint.codec]
+    if text_encoder == phantoms.TEXT_ENCODER:
+        directory = phantoms.WEIGHTS / "t5-tiny"
+        files += [directory / "model.safetensors", directory / "tokenizer.json"]
+    else:
+        files.append(_named_weights(checkpoint, text_encoder, "text encoder"))
+    if codec:
+        files.append(_named_weights(checkpoint, codec, "codec"))
+    return files
+
+
+def fingerprint(files: Iterable[Path]) -> str:
+    """Hash of the contents of `files`, 32 hexadecimal digits."""
+    digests = "\n".join(file_digest(file) for file in files)
+    return hashlib.sha256(digests.encode()).hexdigest()[:32]
 
 
 def file_identity(path: Path) -> str:
@@ -150,22 +165,20 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def text_encoder_files(checkpoint: Checkpoint, name: str) -> list[Path]:
-    """The weights of the text encoder that the checkpoint's configuration names."""
-    if name == phantoms.TEXT_ENCODER:
-        return [phantoms.WEIGHTS / "t5-tiny" / "model.safetensors"]
+def _named_weights(checkpoint: Checkpoint, name: str, what: str) -> Path:
+    """The weights of a repository that the checkpoint's configuration names."""
     from huggingface_hub import constants, try_to_load_from_cache
 
-    for filename in _TEXT_ENCODER_WEIGHTS:
+    for filename in _NAMED_WEIGHTS:
         found = try_to_load_from_cache(name, filename)
         if isinstance(found, str):
-            return [Path(found)]
+            return Path(found)
     if not constants.HF_HUB_OFFLINE:
-        return [_cached_or_fetched(name, _TEXT_ENCODER_WEIGHTS[0])]
+        return _cached_or_fetched(name, _NAMED_WEIGHTS[0])
     msg = (
-        f"`--model {checkpoint.name}` reads prompts with the text encoder `{name}`, "
-        f"which is not in the Hugging Face cache {constants.HF_HUB_CACHE}. Fetch it "
-        f"with `hf download {name}`."
+        f"`--model {checkpoint.name}` needs the {what} `{name}`, which is not in the "
+        f"Hugging Face cache {constants.HF_HUB_CACHE}. Fetch it with `hf download "
+        f"{name}`."
     )
     raise ModelError(msg)
 
@@ -178,6 +191,9 @@ def describe(checkpoint: Checkpoint) -> ModelCard:
     ModelError
         If a file cannot be read as weights, or is not a MusicGen.
     """
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
     package = _open(checkpoint, checkpoint.language_model)
     codec = _open(checkpoint, checkpoint.codec)
     try:
@@ -188,10 +204,12 @@ def describe(checkpoint: Checkpoint) -> ModelCard:
             raise KeyError(msg)
         delays = config["codebooks_pattern"]["delay"]["delays"]
         text_encoder = config["conditioners"]["description"]["t5"]["name"]
+        named_codec = codec.get("pretrained", "")
+        files = model_files(checkpoint, text_encoder, named_codec)
         sample_rate, frame_rate = _codec_rates(checkpoint, codec)
         return ModelCard(
             name=checkpoint.name,
-            fingerprint=fingerprint(checkpoint, text_encoder=text_encoder),
+            fingerprint=fingerprint(files),
             layers=transformer["num_layers"],
             d_model=transformer["dim"],
             codebooks=transformer["n_q"],
@@ -202,9 +220,16 @@ def describe(checkpoint: Checkpoint) -> ModelCard:
             max_duration_seconds=float(config["dataset"]["segment_duration"]),
             parameters=sum(t.numel() for t in package["best_state"].values()),
             text_encoder=text_encoder,
+            codec=named_codec,
             **_sampling(config),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (
+        KeyError,
+        TypeError,
+        AttributeError,
+        YAMLError,
+        OmegaConfBaseException,
+    ) as error:
         msg = (
             f"`--model {checkpoint.name}` is not a MusicGen checkpoint: {error} was "
             f"not found in {LANGUAGE_MODEL} or {CODEC}. Give "

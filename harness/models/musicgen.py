@@ -90,7 +90,7 @@ def load(
             # audiocraft 1.3.0 uses weight_norm as it was named before torch 2.
             warnings.simplefilter("ignore", FutureWarning)
             model = MusicGen.get_pretrained(checkpoint.pretrained, device=device)
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         msg = f"`--model {checkpoint.name}` cannot be loaded: {_first_line(error)}"
         raise ModelError(msg) from error
     model.lm.to(dtype)

@@ -37,6 +37,7 @@ class ModelCard:
     max_duration_seconds: float
     parameters: int  # of the language model
     text_encoder: str
+    codec: str = ""  # the codec's name where the checkpoint names it and has none
     # How the checkpoint says it is sampled; audiocraft's defaults where it does not.
     cfg_coef: float = 3.0
     top_k: int = 250

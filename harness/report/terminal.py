@@ -24,7 +24,7 @@ _Row = tuple[str, tuple[str, ...] | str]
 _GAP = "  "
 _HEADINGS = ("status", "value", "interval", "p", "n/clips")  # n counts prompts
 _LONGEST_UNIT = 10
-_SHORTEST_NAME = 16  # narrower than this, a claim's name says nothing
+_SHORTEST_NAME = 24  # narrower than this, a claim's name says nothing
 
 
 def summary_lines(
@@ -215,53 +215,43 @@ def _value(claim: ClaimRow) -> str:
 def _table(
     title: str, rows: Sequence[_Row], *, sizes: Sequence[int], width: int
 ) -> list[str]:
-    """Align a table, or stack its cells where too little is left for a name."""
+    """Lay out a table: in line where names fit, else stacked, else wrapped."""
     room = width - sum(sizes) - len(_GAP) * len(sizes)
-    if room < _SHORTEST_NAME:
-        return _stacked(title, rows, width=width)
-    lines = [_aligned(title, _HEADINGS, sizes=sizes, room=room)]
+    lines = _row_lines(title, _HEADINGS, sizes=sizes, room=room, width=width)
     for name, numbers in rows:
         if isinstance(numbers, str):
             lines += _family_lines(name, numbers, width=width)
         else:
-            lines.append(_aligned(name, numbers, sizes=sizes, room=room))
+            lines += _row_lines(name, numbers, sizes=sizes, room=room, width=width)
     return lines
+
+
+def _row_lines(
+    name: str, numbers: Sequence[str], *, sizes: Sequence[int], room: int, width: int
+) -> list[str]:
+    columns = [_padded(numbers[0], sizes[0])]
+    for text, size in zip(numbers[1:], sizes[1:], strict=True):
+        columns.append(_padded(text, size, right=True))
+    aligned = _GAP.join(columns)
+    if room >= min(_SHORTEST_NAME, cells(name)):
+        return [_padded(cut(name, width=room), room) + _GAP + aligned]
+    if width >= cells(aligned) + len(_GAP):
+        return [cut(name, width=width), " " * (width - cells(aligned)) + aligned]
+    return [cut(name, width=width), *wrapped(" ".join(numbers), width=width)]
 
 
 def _family_lines(name: str, summary: str, *, width: int) -> list[str]:
     """Name a family and sum it up, on one line where there is room."""
     room = width - cells(summary) - 1
-    if room >= _SHORTEST_NAME:
+    if room >= min(_SHORTEST_NAME, cells(name)):
         return [f"{cut(name, width=room)} {summary}"]
     return [cut(name, width=width), *wrapped(summary, width=width)]
 
 
-def _aligned(
-    name: str, numbers: Sequence[str], *, sizes: Sequence[int], room: int
-) -> str:
-    columns = [_padded(cut(name, width=room), room), _padded(numbers[0], sizes[0])]
-    for text, size in zip(numbers[1:], sizes[1:], strict=True):
-        columns.append(_padded(text, size, right=True))
-    return _GAP.join(columns)
-
-
 def _padded(text: str, width: int, *, right: bool = False) -> str:
+    """Fill up with spaces, counted in cells."""
     space = " " * (width - cells(text))
     return space + text if right else text + space
-
-
-def _stacked(title: str, rows: Sequence[_Row], *, width: int) -> list[str]:
-    lines = wrapped(title, width=width)
-    for name, numbers in rows:
-        if isinstance(numbers, str):
-            lines += _family_lines(name, numbers, width=width)
-        else:
-            lines.append(cut(name, width=width))
-            status, value, interval, p, size = numbers
-            text = f"{status} {value} {interval} p {p} n {size}"
-            lead = "    " if width > 2 * _SHORTEST_NAME else ""
-            lines += [lead + line for line in wrapped(text, width=width - len(lead))]
-    return lines
 
 
 def _bottom(record: Record, *, width: int, report: str) -> list[str]:
