@@ -1,0 +1,258 @@
+"""The table of clips knows which clip has which prompt, and shuffles by the rules."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from harness.design import ClipTable, clip_table
+from harness.inference.looks import design_for
+from harness.prompts import load_bank
+from harness.sampling.plan import Generation, make_plan
+
+EMOTIONS = ("happy", "sad", "calm", "energetic")
+
+
+def table_of(samples: int = 10, *, bank: str = "matched") -> ClipTable:
+    counts = design_for(samples)
+    loaded = load_bank(bank)
+    plan = make_plan(
+        loaded.select(EMOTIONS, counts.prompts_per_emotion, seed=0),
+        seeds_per_prompt=counts.seeds_per_prompt,
+        seed=0,
+        fingerprint="f" * 32,
+        generation=Generation(duration_seconds=1.0),
+    )
+    return clip_table(plan, matched=loaded.matched)
+
+
+def emotions_by_template(table: ClipTable) -> list[list[int]]:
+    assert table.template is not None
+    return [
+        sorted(table.emotion[table.template == template].tolist())
+        for template in np.unique(table.template)
+    ]
+
+
+def assert_numbered(table: ClipTable) -> None:
+    """Numbers lead back to what the clips say of themselves."""
+    for clips, prompt_of in (
+        (table.specs, table.prompt_of_clip),
+        (table.controls, table.prompt_of_control),
+    ):
+        assert len(clips) == len(prompt_of)
+        names: dict[int, tuple[str, str]] = {}
+        for clip, prompt in zip(clips, prompt_of.tolist(), strict=True):
+            name = (clip.prompt.emotion, clip.prompt.template)
+            assert names.setdefault(prompt, name) == name
+            assert table.emotions[table.emotion[prompt]] == clip.prompt.emotion
+    assert set(table.prompt_of_clip.tolist()) == set(range(table.n_prompts))
+
+
+# --- what is numbered how ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("bank", ["matched", "extreme"])
+@pytest.mark.parametrize("samples", [1, 10, 20, 30])
+def test_numbers_lead_back_to_prompts_and_emotions(bank: str, samples: int) -> None:
+    table = table_of(samples, bank=bank)
+    assert_numbered(table)
+    assert table.emotions == EMOTIONS
+    assert table.n_clips == 4 * samples
+    assert table.n_prompts == 4 * design_for(samples).prompts_per_emotion
+    assert table.keys == tuple(clip.key for clip in table.specs)
+    counts = Counter(table.emotion_of_clip.tolist())
+    assert counts == dict.fromkeys(range(4), samples)
+
+
+def test_controls_are_the_clips_and_the_second_clips_of_the_first_prompts() -> None:
+    table = table_of(10)
+    assert len(table.controls) == 40 + 20
+    assert table.controls[:40] == table.specs
+    second = table.prompt_of_control[40:]
+    assert Counter(table.emotion[second].tolist()) == dict.fromkeys(range(4), 5)
+    assert len(set(second.tolist())) == 20
+
+
+def test_second_clips_are_evidence_where_the_design_asks_for_them() -> None:
+    table = table_of(30)
+    assert table.specs == table.controls
+    assert Counter(table.prompt_of_clip.tolist()) == dict.fromkeys(range(60), 2)
+
+
+def test_templates_are_shared_by_the_emotions_of_a_matched_bank_only() -> None:
+    assert emotions_by_template(table_of(10)) == [[0, 1, 2, 3]] * 10
+    assert table_of(10, bank="extreme").template is None
+
+
+def test_templates_are_left_out_for_an_interval_or_else_prompts() -> None:
+    matched = table_of(10)
+    assert matched.template is not None
+    np.testing.assert_array_equal(matched.units, matched.template)
+    np.testing.assert_array_equal(table_of(10, bank="extreme").units, np.arange(40))
+
+
+def test_random_numbers_are_the_same_in_every_run_and_differ_by_purpose() -> None:
+    draws = {p: table_of().rng(p).random(4).tolist() for p in ("labels", "control")}
+    assert draws == {p: table_of().rng(p).random(4).tolist() for p in draws}
+    assert draws["labels"] != draws["control"]
+
+
+# --- shuffling --------------------------------------------------------------------
+
+
+def test_shuffled_emotions_stay_balanced_within_each_template() -> None:
+    table = table_of(10)
+    shuffled = table.shuffled()
+    assert emotions_by_template(shuffled) == [[0, 1, 2, 3]] * 10
+    moved = (shuffled.emotion != table.emotion).mean()
+    assert 0.5 < moved < 0.95  # three of four, were it left to chance
+    for name in ("specs", "controls", "emotions", "template"):
+        assert getattr(shuffled, name) is getattr(table, name)
+    np.testing.assert_array_equal(shuffled.prompt_of_clip, table.prompt_of_clip)
+
+
+def test_shuffled_emotions_stay_balanced_where_there_are_no_templates() -> None:
+    table = table_of(10, bank="extreme")
+    shuffled = table.shuffled()
+    counts = Counter(shuffled.emotion.tolist())
+    assert counts == dict.fromkeys(range(4), 10)
+    assert (shuffled.emotion != table.emotion).mean() > 0.5
+
+
+def test_shuffling_is_the_same_in_every_run_and_leaves_the_table_alone() -> None:
+    table = table_of(10)
+    before = table.emotion.copy()
+    first, second = table.shuffled(), table_of(10).shuffled()
+    np.testing.assert_array_equal(first.emotion, second.emotion)
+    np.testing.assert_array_equal(table.emotion, before)
+
+
+def test_relabelings_keep_to_templates_and_begin_with_what_was_observed() -> None:
+    table = table_of(5)
+    labels = table.relabelings.labels
+    np.testing.assert_array_equal(labels[0], table.emotion)
+    assert table.template is not None
+    for template in range(5):
+        own = np.sort(labels[:, table.template == template], axis=1)
+        np.testing.assert_array_equal(own, np.tile(np.arange(4), (len(labels), 1)))
+    assert table.relabelings is table.relabelings  # drawn once
+
+
+def test_a_shuffled_table_draws_its_own_relabelings() -> None:
+    table = table_of(5)
+    assert len(table.relabelings.labels) > 1
+    shuffled = table.shuffled()
+    np.testing.assert_array_equal(shuffled.relabelings.labels[0], shuffled.emotion)
+
+
+# --- some emotions only -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "emotions", [("happy", "sad"), ("energetic", "happy"), ("calm",), EMOTIONS]
+)
+@pytest.mark.parametrize("bank", ["matched", "extreme"])
+def test_a_restricted_table_is_numbered_anew(
+    emotions: tuple[str, ...], bank: str
+) -> None:
+    table = table_of(10, bank=bank)
+    restricted, kept = table.restricted(emotions)
+    assert_numbered(restricted)
+    assert restricted.emotions == emotions
+    assert restricted.n_prompts == 10 * len(emotions)
+    assert restricted.n_clips == kept.sum() == 10 * len(emotions)
+    assert len(restricted.controls) == 15 * len(emotions)
+    assert restricted.specs == tuple(
+        clip for clip in table.specs if clip.prompt.emotion in emotions
+    )
+    assert [s for s, keep in zip(table.specs, kept, strict=True) if keep] == list(
+        restricted.specs
+    )
+    if bank == "matched":
+        assert emotions_by_template(restricted) == [list(range(len(emotions)))] * 10
+
+
+def test_a_table_restricted_to_all_emotions_is_the_same_table() -> None:
+    table = table_of(10)
+    restricted, kept = table.restricted(EMOTIONS)
+    assert kept.all()
+    np.testing.assert_array_equal(restricted.emotion, table.emotion)
+    np.testing.assert_array_equal(restricted.prompt_of_control, table.prompt_of_control)
+
+
+def test_an_emotion_that_is_not_in_the_table_cannot_be_asked_for() -> None:
+    with pytest.raises(ValueError, match="not in tuple"):
+        table_of(10).restricted(("happy", "angry"))
+
+
+# --- values -----------------------------------------------------------------------
+
+
+def with_prompts(prompt_of_clip: list[int], emotion: list[int]) -> ClipTable:
+    """A table of a few clips whose specs do not matter."""
+    table = table_of(1)
+    clips: Any = table.specs[:1] * len(prompt_of_clip)
+    return replace(
+        table,
+        specs=clips,
+        emotion=np.array(emotion),
+        template=None,
+        prompt_of_clip=np.array(prompt_of_clip),
+    )
+
+
+def test_a_prompts_value_is_the_mean_of_its_clips_that_have_one() -> None:
+    table = with_prompts([0, 1, 2, 3, 0, 1, 2, 0], [0, 1, 0, 1])
+    values = np.array([1.0, 2.0, np.nan, np.nan, 3.0, np.nan, np.nan, 8.0])
+    means = table.by_prompt(values)
+    np.testing.assert_array_equal(means, [4.0, 2.0, np.nan, np.nan])
+
+
+def test_vectors_are_averaged_by_prompt() -> None:
+    table = with_prompts([0, 1, 0], [0, 1])
+    values = np.arange(18.0).reshape(3, 3, 2)
+    means = table.by_prompt(values)
+    assert means.shape == (2, 3, 2)
+    np.testing.assert_array_equal(means[0], (values[0] + values[2]) / 2)
+    np.testing.assert_array_equal(means[1], values[1])
+
+
+def test_a_vector_that_is_not_a_number_is_not_hidden() -> None:
+    # A missing measurement is one value; a capture with a NaN is a broken instrument.
+    table = with_prompts([0, 1, 0], [0, 1])
+    values = np.ones((3, 2))
+    values[2, 1] = np.nan
+    np.testing.assert_array_equal(table.by_prompt(values), [[1, np.nan], [1, 1]])
+
+
+def test_values_of_an_emotion_come_in_the_order_of_its_templates() -> None:
+    table = table_of(10)
+    assert table.template is not None
+    templates: npt.NDArray[np.float64] = table.template.astype(np.float64)
+    for emotion in EMOTIONS:
+        found = table.of_emotion(templates, emotion)
+        np.testing.assert_array_equal(found, np.arange(10.0))
+
+
+# --- prompts that are mixed up on purpose -----------------------------------------
+
+
+@pytest.mark.parametrize("samples", [5, 10, 20, 30])
+def test_mismatching_moves_second_clips_only_and_leaves_none_where_it_was(
+    samples: int,
+) -> None:
+    table = table_of(samples)
+    mismatched = table.mismatched()
+    second = np.array([clip.is_control for clip in table.controls])
+    before, after = table.prompt_of_control, mismatched.prompt_of_control
+    np.testing.assert_array_equal(after[~second], before[~second])
+    assert sorted(after[second].tolist()) == sorted(before[second].tolist())
+    assert (after[second] != before[second]).all()
+    np.testing.assert_array_equal(mismatched.prompt_of_clip, table.prompt_of_clip)
+    np.testing.assert_array_equal(mismatched.emotion, table.emotion)
