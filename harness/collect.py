@@ -78,6 +78,7 @@ def _take(
         if store.has(clip.key):
             lease.release()
         else:
+            store.clear_leftovers(clip.key)
             mine.append(clip)
     return mine
 

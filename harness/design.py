@@ -86,7 +86,9 @@ class ClipTable:
         """The second clips of the control prompts, dealt out to other prompts."""
         second = np.array([spec.is_control for spec in self.controls])
         dealt = self.prompt_of_control.copy()
-        dealt[second] = self.rng("mismatch").permutation(dealt[second])
+        order = self.rng("mismatch").permutation(np.flatnonzero(second))
+        # Around a circle of random order, so that none stays where it was.
+        dealt[order] = self.prompt_of_control[np.roll(order, 1)]
         return ClipTable(**{**self._fields(), "prompt_of_control": dealt})
 
     def restricted(

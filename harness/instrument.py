@@ -8,6 +8,7 @@ something wrong, as sentences for people; an empty list is a sound instrument.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -80,19 +81,29 @@ def halves_mixed(
 
     `first_step` is `(clips, layers, halves, d_model)`. Without text and before any
     music the null half is one and the same for every clip, to the last bit; the
-    conditional half has read the prompt and so differs from it in some layer, and
-    between prompts.
+    conditional half has read the prompt, and so is the same for all clips of a prompt,
+    and for no clip of another.
     """
-    conditional, null = first_step[:, :, 0], first_step[:, :, 1]
-    null_differs = (null != null[0]).any(axis=(1, 2))
-    no_text = (conditional == null).all(axis=(1, 2))
-    by_prompt: dict[str, int] = {}
-    strange = np.zeros(len(first_step), dtype=bool)
-    for index, prompt in enumerate(prompts):
-        first = by_prompt.setdefault(prompt, index)
-        strange[index] = bool((conditional[index] != conditional[first]).any())
-    mixed: npt.NDArray[np.bool_] = null_differs | no_text | strange
-    return mixed
+    conditional = [clip[:, 0].tobytes() for clip in first_step]
+    null = [clip[:, 1].tobytes() for clip in first_step]
+    usual_null, nulls = _most_common(null), set(null)
+    usual = {
+        prompt: _most_common(
+            [c for c, p in zip(conditional, prompts, strict=True) if p == prompt]
+        )
+        for prompt in prompts
+    }
+    readers = Counter(usual.values())
+    return np.array(
+        [
+            n != usual_null or c in nulls or c != usual[p] or readers[c] > 1
+            for c, n, p in zip(conditional, null, prompts, strict=True)
+        ]
+    )
+
+
+def _most_common(values: Sequence[bytes]) -> bytes:
+    return Counter(values).most_common(1)[0][0]
 
 
 def duplicates(checksums: Sequence[str]) -> list[str]:

@@ -132,6 +132,12 @@ class Store:
         write_json(self.directory / "records" / f"{clip.key}.json", record)
         self._verified[clip.key] = record
 
+    def clear_leftovers(self, key: str) -> None:
+        """Remove what a killed worker left half written; only for a lease's holder."""
+        for folder in ("audio", "captures", "records"):
+            for partial in (self.directory / folder).glob(f".{key}.*.partial"):
+                partial.unlink(missing_ok=True)
+
     def digests(
         self, clip: ClipSpec, audio: np.ndarray, capture: ClipCapture
     ) -> dict[str, str]:

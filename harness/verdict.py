@@ -340,6 +340,8 @@ def settle(
 
 
 def _fix(broken: Sequence[Decision]) -> Outcome:
+    # A control fails with what it controls; the cause is named first.
+    broken = sorted(broken, key=lambda d: d.claim.id.endswith(" control"))
     reason = f"The instrument is broken: {_name(broken[0])}: {broken[0].because}"
     path = tuple(
         Node(

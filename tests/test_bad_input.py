@@ -326,7 +326,7 @@ def assert_refused(result: pytest.RunResult, said: str) -> None:
         (["--model=tests"], "`--model tests` is missing state_dict.bin"),
         (["--samples=0"], "`--samples` must be .*at least 1, got 0"),
         (["--duration=31"], "`--duration 31` is beyond the context .* at most 30 s"),
-        (["--emotions=happy,hapy"], "'hapy'.*happy, sad"),
+        (["--emotions=happy,hapy"], "'hapy'.*`happy`, `sad`"),
         (["--prompts=gone.toml"], "gone.toml: no such file"),
         (["--samples=5000"], "2500 prompts per emotion are needed"),
     ],
@@ -361,7 +361,7 @@ def test_an_activation_that_is_not_a_number_is_found_where_it_is(
     arguments = ("--samples=2", "--duration=2", f"--model={model}")
     result = claims_run("-m", "week1", "-v", *arguments)
     assert result.ret == 11
-    text = result.stdout.str()
+    text = " ".join(result.stdout.str().split())  # the summary is wrapped
     where = r"An activation is not finite: layer 3, step 0, clip [0-9a-f]{32}"
     assert re.search(where, text)
     assert re.search(r"test_captures_are_finite\S* INVALID", text)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -234,6 +235,10 @@ def fork() -> Iterator[Fork]:
 def nurse() -> None:
     """Fork the workers that a line of standard input asks for; print how they ended."""
     os.fsync = without_waiting
+    with tempfile.TemporaryDirectory() as folder:
+        # Writing Parquet for the first time imports a lot: once is enough.
+        root = Path(folder)
+        collect(SMALL, Store(root, CARD), loader(FakeSampler(root / "log")))
     for line in sys.stdin:
         pids = []
         for job, root, number in json.loads(line):
@@ -316,7 +321,7 @@ def work_until(root: Path, last: int) -> None:
 # The card, three files for each of 8 clips, and the metadata, three touches each.
 TOUCHES = 3 * (1 + 3 * 8 + 1)
 KILLED_AT = sorted(
-    int(n) for n in np.random.default_rng(5).choice(TOUCHES, 8, replace=False) + 1
+    int(n) for n in np.random.default_rng(5).choice(TOUCHES, 24, replace=False) + 1
 )
 
 

@@ -38,6 +38,13 @@ def test_a_constant_dimension_never_differs_and_a_clean_split_always_does() -> N
     assert differing_shares(activations, [[0, 0, 1, 1]])[0, 0, 0] == 0.5
 
 
+def test_rounding_makes_no_constant_dimension_differ() -> None:
+    constants = np.random.default_rng(0).normal(size=500)
+    activations = np.tile(constants, (10, 1, 1))
+    labels = [[0] * 3 + [1] * 7]
+    assert differing_shares(activations, labels)[0, 0, 0] == 0.0
+
+
 def test_shares_agree_with_a_loop_over_rows_and_pairs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

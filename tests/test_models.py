@@ -33,7 +33,7 @@ from omegaconf import OmegaConf
 from transformers import EncodecConfig, EncodecModel, T5Config, T5EncoderModel
 
 from harness.models import phantoms
-from harness.models.checkpoint import describe, file_digest, fingerprint, locate
+from harness.models.checkpoint import describe, file_digest, locate
 from harness.models.musicgen import LoadedMusicGen, _without_stem_separator, load
 from harness.models.protocol import ModelCard, ModelError
 from harness.phantoms.config import CODEC, LANGUAGE_MODEL
@@ -111,7 +111,11 @@ def hub_codec(directory: Path, *, seed: int = 0) -> Files:
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        EncodecModel(config).save_pretrained(directory)
+        model = EncodecModel(config)
+        for name, buffer in model.named_buffers():
+            if name.endswith("codebook.embed"):  # zeros before training
+                buffer.copy_(torch.randn_like(buffer))
+        model.save_pretrained(directory)
     return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
@@ -128,6 +132,7 @@ def small_config() -> dict[str, Any]:
     """Of musicgen-small: text by cross-attention, T5 base, 4 codebooks of 2048."""
     config = copy.deepcopy(LANGUAGE_MODEL)
     config["sample_rate"] = 32_000
+    config["classifier_free_guidance"]["inference_coef"] = 3.0
     config["transformer_lm"].update(dim=32, num_heads=2, num_layers=3, card=2048)
     config["conditioners"]["description"]["t5"].update(
         name=TEXT_ENCODER, word_dropout=0.2
@@ -265,6 +270,7 @@ def test_a_model_in_the_cache_is_found_and_described(cache: Path, name: str) -> 
         max_duration_seconds=30.0,
         parameters=card.parameters,
         text_encoder=TEXT_ENCODER,
+        codec=HUB_CODEC if name == NAMED_CODEC else "",
     )
     assert len(card.fingerprint) == 32
     assert ModelCard.from_dict(json.loads(json.dumps(card.as_dict()))) == card
@@ -455,8 +461,6 @@ def test_another_named_codec_makes_another_fingerprint(
 def test_models_differ_in_their_fingerprints(cache: Path) -> None:
     found = {described(name).fingerprint for name in (SMALL, MELODY, NAMED_CODEC)}
     assert len(found) == 3
-    checkpoint = locate(SMALL)
-    assert fingerprint(checkpoint, text_encoder=TEXT_ENCODER) in found
 
 
 # --- what is missing ----------------------------------------------------------------
@@ -530,9 +534,11 @@ def test_a_model_in_the_cache_runs_without_a_network(
     )
     assert result.returncode == 12, result.stdout + result.stderr
     assert f"model: {SMALL} (" in result.stdout
-    assert "test_every_step_is_captured_once SUPPORTED" in result.stdout
-    assert "test_a_missing_step_is_found SUPPORTED" in result.stdout
     record = json.loads((tmp_path / "report" / "verdict.json").read_text())
     assert (record["state"], record["verdict"]) == ("incomplete", None)
     assert record["model"]["name"] == SMALL
+    assert {claim["id"]: claim["status"] for claim in record["claims"]} == {
+        "every_step_captured": "supported",
+        "every_step_captured control": "supported",
+    }
     assert len(list(tmp_path.glob("store/*/audio/*.wav"))) == 16

@@ -407,8 +407,7 @@ def test_every_status_has_its_mark(go: Go) -> None:
     assert marks["test_linear_probe"] == "INCONCLUSIVE"
     assert marks["test_halves_apart"] == "INVALID"
     assert marks["test_captures_finite"] == "SUPPORTED"
-    result.stdout.fnmatch_lines(["*1 weak*"])
-    result.stdout.fnmatch_lines(["*REFUTED: The 95 % bound 0 is short of 0.01*"])
+    result.stdout.fnmatch_lines(["*11 passed,*1 invalid, 1 weak, 1 refuted, 1 inconclusive*"])
 
 
 def test_what_rests_on_a_broken_instrument_is_invalid_and_nothing_else(
@@ -500,10 +499,6 @@ def test_workers_come_to_the_same_verdict(pytester: pytest.Pytester, go: Go) -> 
     assert decided(first) == decided(second)
     for part in ("state", "verdict", "path", "reason", "model", "design"):
         assert first[part] == second[part]
-    left_out = pytester.runpytest_inprocess(
-        "-m", "week1", *WORKERS, "-k", "not energetic"
-    )
-    assert left_out.ret != 0
 
 
 def test_a_worker_that_crashed_leaves_no_verdict(
@@ -518,7 +513,9 @@ def test_a_worker_that_crashed_leaves_no_verdict(
 
 
 def test_workers_tell_what_was_left_out(pytester: pytest.Pytester, go: Go) -> None:
-    result = go("-m", "week1", *WORKERS, "-k", "not energetic and not shuffled")
+    result = go(
+        "-m", "week1", "-p", "xdist", "-n", "1", "-k", "not energetic and not shuffled"
+    )
     assert result.ret == 12
     reason = verdict_of(pytester)["reason"]
     assert "energetic against calm" in reason
@@ -538,7 +535,7 @@ def test_other_tests_have_no_header_and_leave_the_verdict_alone(
     result = pytester.runpytest_inprocess("tests")
     assert result.ret == 0
     assert "model: " not in result.stdout.str()
-    assert "verdict" not in result.stdout.str()
+    assert "= verdict =" not in result.stdout.str()
     assert {path: path.read_text() for path in directory.iterdir()} == before
     assert not (pytester.path / ".skeptic").exists()
 

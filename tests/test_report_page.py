@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from harness.report import summary_lines, write_reports
 from harness.report.audio import LONGEST_SECONDS
 from harness.report.markdown import render_markdown
+from harness.report.numerals import DASH
 from harness.report.page import render_html
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -410,7 +411,7 @@ def test_a_large_family_is_folded_under_its_sum() -> None:
         {**member, "member": f"layer {n}", "effect": n} for n in range(48)
     ]
     html = render_html(verdict, audio_root=ROOT)
-    fold = html.split('<details class="checks">')[2].split("</summary>")[0]
+    fold = html.split('<details class="checks large">')[1].split("</summary>")[0]
     assert "48 of 48 supported; 0 to 47 BPM" in Page(fold).text
     assert "layer 47" in Page(html).text
 
@@ -434,7 +435,7 @@ def test_a_claim_without_numbers_shows_dashes() -> None:
     }
     text = render({**RECORDS["GO"], "claims": [claim]}).text
     row = text.split("bare")[1].split("Why, source and detail")[0]
-    assert row.split() == ["undecided", *["–"] * 5, "/", "–", "–"]  # noqa: RUF001
+    assert row.split() == ["undecided", *[DASH] * 5, "/", DASH, DASH]
 
 
 def test_a_heavy_detail_does_not_make_a_heavy_page() -> None:

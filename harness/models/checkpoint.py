@@ -33,6 +33,7 @@ KNOWN_MODELS = tuple(
     f"facebook/musicgen-{size}" for size in ("small", "medium", "large", "melody")
 )
 _NAMED_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -58,9 +59,9 @@ def locate(name: str) -> Checkpoint:
     if name.startswith(phantoms.PREFIX):
         return _locate_phantom(name)
     directory = Path(name).expanduser()
-    if directory.is_dir():
+    if name and directory.is_dir():
         return _in_directory(name, directory)
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not directory.exists():
+    if _HUB_NAME.fullmatch(name) and not directory.exists():
         return _in_hub_cache(name)
     msg = (
         f"`--model {name}` is not a model: must be a phantom ({_phantom_list()}), a "
@@ -200,8 +201,7 @@ def describe(checkpoint: Checkpoint) -> ModelCard:
         config = _configuration(package)
         transformer = config["transformer_lm"]
         if config["lm_model"] != "transformer_lm":
-            msg = f"lm_model is {config['lm_model']}"
-            raise KeyError(msg)
+            raise _not_a_musicgen(checkpoint, f"lm_model is {config['lm_model']}")
         delays = config["codebooks_pattern"]["delay"]["delays"]
         text_encoder = config["conditioners"]["description"]["t5"]["name"]
         named_codec = codec.get("pretrained", "")
@@ -223,19 +223,20 @@ def describe(checkpoint: Checkpoint) -> ModelCard:
             codec=named_codec,
             **_sampling(config),
         )
-    except (
-        KeyError,
-        TypeError,
-        AttributeError,
-        YAMLError,
-        OmegaConfBaseException,
-    ) as error:
-        msg = (
-            f"`--model {checkpoint.name}` is not a MusicGen checkpoint: {error} was "
-            f"not found in {LANGUAGE_MODEL} or {CODEC}. Give "
-            "a checkpoint as audiocraft exports it."
-        )
-        raise ModelError(msg) from error
+    except KeyError as error:
+        found = f"{error} was not found in {LANGUAGE_MODEL} or {CODEC}"
+        raise _not_a_musicgen(checkpoint, found) from error
+    except (TypeError, AttributeError, YAMLError, OmegaConfBaseException) as error:
+        found = " ".join(str(error).split())[:200]
+        raise _not_a_musicgen(checkpoint, found) from error
+
+
+def _not_a_musicgen(checkpoint: Checkpoint, found: str) -> ModelError:
+    msg = (
+        f"`--model {checkpoint.name}` is not a MusicGen checkpoint: {found}. Give a "
+        "checkpoint as audiocraft exports it."
+    )
+    return ModelError(msg)
 
 
 def _open(checkpoint: Checkpoint, path: Path) -> dict[str, Any]:
