@@ -33,6 +33,7 @@ KNOWN_MODELS = tuple(
     f"facebook/musicgen-{size}" for size in ("small", "medium", "large", "melody")
 )
 _NAMED_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+_TOKENIZER = ("tokenizer.json", "spiece.model")
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -139,9 +140,11 @@ def model_files(checkpoint: Checkpoint, text_encoder: str, codec: str) -> list[P
         directory = phantoms.WEIGHTS / "t5-tiny"
         files += [directory / "model.safetensors", directory / "tokenizer.json"]
     else:
-        files.append(_named_weights(checkpoint, text_encoder, "text encoder"))
+        # Without its tokenizer transformers would read every text as unknown words.
+        for choices in (_NAMED_WEIGHTS, _TOKENIZER):
+            files.append(_named_file(checkpoint, text_encoder, "text encoder", choices))
     if codec:
-        files.append(_named_weights(checkpoint, codec, "codec"))
+        files.append(_named_file(checkpoint, codec, "codec", _NAMED_WEIGHTS))
     return files
 
 
@@ -166,20 +169,22 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _named_weights(checkpoint: Checkpoint, name: str, what: str) -> Path:
-    """The weights of a repository that the checkpoint's configuration names."""
+def _named_file(
+    checkpoint: Checkpoint, name: str, what: str, choices: tuple[str, ...]
+) -> Path:
+    """One of `choices` of a repository that the checkpoint's configuration names."""
     from huggingface_hub import constants, try_to_load_from_cache
 
-    for filename in _NAMED_WEIGHTS:
+    for filename in choices:
         found = try_to_load_from_cache(name, filename)
         if isinstance(found, str):
             return Path(found)
     if not constants.HF_HUB_OFFLINE:
-        return _cached_or_fetched(name, _NAMED_WEIGHTS[0])
+        return _cached_or_fetched(name, choices[0])
     msg = (
-        f"`--model {checkpoint.name}` needs the {what} `{name}`, which is not in the "
-        f"Hugging Face cache {constants.HF_HUB_CACHE}. Fetch it with `hf download "
-        f"{name}`."
+        f"`--model {checkpoint.name}` needs the {what} `{name}`, whose {choices[0]} is "
+        f"not in the Hugging Face cache {constants.HF_HUB_CACHE}. Fetch it with "
+        f"`hf download {name}`."
     )
     raise ModelError(msg)
 
