@@ -1,8 +1,8 @@
 """Decoding with capture of every layer against audiocraft's own `LMModel.generate`.
 
-Run with `uv run pytest benchmarks`. Each figure is a ratio of two times taken in one run on
-the same weights; a correctness check stands beside it, and nothing is asserted of time.
-Results are added to `reports/benchmarks.json`.
+Run with `uv run pytest benchmarks`. Each figure is a ratio of two times taken in one
+run on the same weights; a correctness check stands beside it, and nothing is asserted
+of time. Results are added to `reports/benchmarks.json`.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.inference.relabel import Relabelings, relabelings
+from harness.measures.similarity import balanced_units
 from harness.sampling.plan import ClipSpec, Plan
 
 __all__ = ["ClipTable", "clip_table"]
@@ -56,10 +57,12 @@ class ClipTable:
 
     @cached_property
     def units(self) -> npt.NDArray[np.intp]:
-        """What is left out for an interval, by prompt: its template, or itself."""
-        if self.template is not None:
-            return self.template
-        return np.arange(self.n_prompts)
+        """What is left out for an interval, by prompt: its template, where matched.
+
+        Without templates one prompt of each emotion goes together, so that what is kept
+        stays balanced.
+        """
+        return balanced_units(self.emotion, template=self.template)
 
     @cached_property
     def relabelings(self) -> Relabelings:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.design import RELABELINGS, ClipTable
-from harness.inference.jackknife import jackknife_t
+from harness.inference.jackknife import jackknife_interval, jackknife_t
 from harness.inference.maxt import MaxT, max_t
 from harness.inference.paired import paired_gap, rate_over_chance
 from harness.inference.relabel import p_value, relabelings, smallest_attainable_p
@@ -327,8 +327,7 @@ def probe_evidence(
         prompt_of_clip=table.prompt_of_clip,
     )
     accuracies, p = _probe_p(activations, table, folds)
-    scores = nested.unit_accuracy
-    interval = jackknife_t(lambda mask: float(scores[mask].mean()), len(scores))
+    interval = jackknife_interval(nested.accuracy, nested.left_out_accuracy)
     best = int(np.argmax(accuracies[0]))
     detail: dict[str, Any] = {
         "accuracy by layer": accuracies[0],

@@ -78,10 +78,11 @@ def _bar(total: int, stream: TextIO) -> Iterator[Report]:
 @contextmanager
 def _log(total: int, stream: TextIO) -> Iterator[Report]:
     started = last = time.monotonic()
+    latest = 0.0
 
     def report(done: float) -> None:
-        nonlocal last
-        now = time.monotonic()
+        nonlocal last, latest
+        now, latest = time.monotonic(), done
         if now - last >= _LOG_EVERY_SECONDS and done >= 1:
             last = now
             rate = done / (now - started)
@@ -94,4 +95,5 @@ def _log(total: int, stream: TextIO) -> Iterator[Report]:
 
     yield report
     seconds = time.monotonic() - started
-    print(f"generated {total} clips in {seconds:.0f} s", file=stream, flush=True)
+    done = f"{int(latest)} of {total} clips in {seconds:.0f} s"
+    print(f"generated {done}", file=stream, flush=True)

@@ -475,7 +475,7 @@ def test_models_differ_in_their_fingerprints(cache: Path) -> None:
         ),
         (
             TEXT_ENCODER,
-            r"text encoder `t5-base`, which is not in .*hf download t5-base",
+            r"encoder `t5-base`, whose model.safetensors is not .*download t5-base",
         ),
     ],
 )

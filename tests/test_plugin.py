@@ -407,7 +407,9 @@ def test_every_status_has_its_mark(go: Go) -> None:
     assert marks["test_linear_probe"] == "INCONCLUSIVE"
     assert marks["test_halves_apart"] == "INVALID"
     assert marks["test_captures_finite"] == "SUPPORTED"
-    result.stdout.fnmatch_lines(["*11 passed,*1 invalid, 1 weak, 1 refuted, 1 inconclusive*"])
+    result.stdout.fnmatch_lines(
+        ["*11 passed,*1 invalid, 1 weak, 1 refuted, 1 inconclusive*"]
+    )
 
 
 def test_what_rests_on_a_broken_instrument_is_invalid_and_nothing_else(

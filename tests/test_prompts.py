@@ -26,13 +26,59 @@ GENERIC = load_bank("generic")
 SHIPPED = {bank.name: bank for bank in (MATCHED, EXTREME, GENERIC)}
 
 # Words that would tell the model (or us) tempo, loudness, brightness or key.
-TELLTALES = set(
-    "fast slow quick rapid swift brisk tempo speed bpm beat upbeat downbeat driving "
-    "hurried unhurried pace allegro adagio andante presto largo lento vivace moderato "
-    "loud quiet soft softly silent hushed muted forte fortissimo pianissimo noisy "
-    "bright dark dim key keys major minor mode modal tonic scale dorian phrygian "
-    "lydian sharp flat".split()
-)
+TELLTALES = {
+    "fast",
+    "slow",
+    "quick",
+    "rapid",
+    "swift",
+    "brisk",
+    "tempo",
+    "speed",
+    "bpm",
+    "beat",
+    "upbeat",
+    "downbeat",
+    "driving",
+    "hurried",
+    "unhurried",
+    "pace",
+    "allegro",
+    "adagio",
+    "andante",
+    "presto",
+    "largo",
+    "lento",
+    "vivace",
+    "moderato",
+    "loud",
+    "quiet",
+    "soft",
+    "softly",
+    "silent",
+    "hushed",
+    "muted",
+    "forte",
+    "fortissimo",
+    "pianissimo",
+    "noisy",
+    "bright",
+    "dark",
+    "dim",
+    "key",
+    "keys",
+    "major",
+    "minor",
+    "mode",
+    "modal",
+    "tonic",
+    "scale",
+    "dorian",
+    "phrygian",
+    "lydian",
+    "sharp",
+    "flat",
+}
 
 FORM_A = """\
 templates = [
@@ -329,9 +375,9 @@ def test_capacity_of_a_matched_bank_is_its_number_of_templates(tmp_path: Path) -
 
 def test_an_unknown_emotion_is_refused_with_those_there_are(tmp_path: Path) -> None:
     bank = load_bank(write(tmp_path, FORM_B))
-    with pytest.raises(PromptError, match="got 'happy'.* has `tender`, `eerie`"):
+    with pytest.raises(PromptError, match=r"got 'happy'.* has `tender`, `eerie`"):
         bank.select(["happy"], 1, seed=0)
-    with pytest.raises(PromptError, match="got 'happy'.* has `tender`, `eerie`"):
+    with pytest.raises(PromptError, match=r"got 'happy'.* has `tender`, `eerie`"):
         bank.capacity(["happy"])
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import zscore
 
 from harness.measures.acoustics.soundness import judge_soundness
 from harness.measures.acoustics.validation import Audio, validate
@@ -25,6 +26,10 @@ PitchClasses: TypeAlias = npt.NDArray[np.floating[Any]]  # (12,), C first
 # Probe-tone ratings of Krumhansl & Kessler 1982, tonic first.
 _MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 _MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+
+_PROFILES = np.array(  # (mode, tonic, pitch class), each of mean 0 and length 1
+    [[np.roll(p, k) for k in range(12)] for p in zscore((_MAJOR, _MINOR), axis=1)]
+) / np.sqrt(12)
 
 _SHORTEST_SECONDS = 1.0
 _WINDOW_SECONDS = 0.512  # tells semitones apart from the C below middle C upwards
@@ -81,16 +86,11 @@ def key_correlations(weights: PitchClasses) -> npt.NDArray[np.float64]:
         Shape `(2, 12)`: major then minor, by pitch class of the tonic. All zero if all
         weights are equal.
     """
-    profiles = np.array(
-        [[np.roll(p, tonic) for tonic in range(12)] for p in (_MAJOR, _MINOR)]
-    )
-    profiles -= profiles.mean(axis=-1, keepdims=True)
-    profiles /= np.linalg.norm(profiles, axis=-1, keepdims=True)
     centred = weights - weights.mean()
     length = float(np.linalg.norm(centred))
     if length == 0:
         return np.zeros((2, 12))
-    return np.asarray(profiles @ (centred / length), dtype=np.float64)
+    return np.asarray(_PROFILES @ (centred / length), dtype=np.float64)
 
 
 def pitch_classes(audio: Audio, *, sample_rate: int) -> PitchClasses:
