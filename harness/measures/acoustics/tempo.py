@@ -35,7 +35,9 @@ _SLOWEST_BPM, _FASTEST_BPM = 44.0, 205.0
 # Synthesised music of known tempo is read without octave errors from 0.3 to 0.6: lower,
 # and off-beats pass for beats; higher, and a loud backbeat hides the beat.
 _SHARE_OF_BEST = 0.5
-_PULSE_FLOOR = 0.3  # of 400 clips of white and pink noise, none exceeded it
+# Below, a peak may be chance: the best of 8 s of noise exceeds it once in a hundred
+# times. Chance correlations shrink with the root of the duration.
+_NOISE_SALIENCE, _NOISE_SECONDS = 0.25, 8.0
 _FLOOR_DB = 40.0  # what is fainter than this below the loudest is no onset
 _SMOOTHING_FRAMES = 1.5  # forgives a player 15 ms
 # Above, there is little but hats and snares, whose many bands would outvote the rest.
@@ -123,7 +125,8 @@ def _beat_lag(salience: Curve, frame_rate: float) -> int | None:
     first = int(60.0 * frame_rate / _FASTEST_BPM)
     last = min(int(60.0 * frame_rate / _SLOWEST_BPM), salience.size // 2)
     peaks = first + find_peaks(salience[first : last + 1])[0]
-    if peaks.size == 0 or salience[peaks].max() < _PULSE_FLOOR:
+    by_chance = _NOISE_SALIENCE * np.sqrt(_NOISE_SECONDS * frame_rate / salience.size)
+    if peaks.size == 0 or salience[peaks].max() < by_chance:
         return None
     near_best = salience[peaks] >= _SHARE_OF_BEST * salience[peaks].max()
     return int(peaks[np.argmax(near_best)])
