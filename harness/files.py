@@ -43,7 +43,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise FileError(_explain(path, error)) from error
+        raise FileError(explain(path, error)) from error
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -74,7 +74,8 @@ def checksum_bytes(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def _explain(path: Path, error: OSError) -> str:
+def explain(path: Path, error: OSError) -> str:
+    """Why `path` cannot be written, and what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
             f"`{path}` cannot be written: the disk is full. Nothing that was written "

@@ -37,6 +37,7 @@ from harness.files import (
     FileError,
     checksum,
     checksum_bytes,
+    explain,
     read_json,
     write_bytes,
     write_json,
@@ -88,7 +89,7 @@ class Store:
     def lease(self, name: str) -> FileLock:
         """A lock that only one worker holds and that ends with its holder's process."""
         directory = self.directory / "leases"
-        directory.mkdir(parents=True, exist_ok=True)
+        self._make(directory)
         return FileLock(directory / f"{name}.lock")
 
     def put(
@@ -184,11 +185,11 @@ class Store:
 
     def features(self, key: str) -> dict[str, Any] | None:
         """What was measured on the clip's audio, if it was."""
-        found: dict[str, Any] | None = read_json(self._features_path(key))
+        found: dict[str, Any] | None = _read_vouched(self._features_path(key))
         return found
 
     def write_features(self, key: str, features: dict[str, Any]) -> None:
-        write_json(self._features_path(key), features)
+        _write_vouched(self._features_path(key), features)
 
     def _features_path(self, key: str) -> Path:
         return self.directory / "features" / f"{key}.json"
@@ -200,10 +201,10 @@ class Store:
 
     def check(self, name: str) -> Any:
         """What was established under `name`, or None."""
-        return read_json(self.directory / "checks" / f"{name}.json")
+        return _read_vouched(self.directory / "checks" / f"{name}.json")
 
     def write_check(self, name: str, data: Any) -> None:
-        write_json(self.directory / "checks" / f"{name}.json", data)
+        _write_vouched(self.directory / "checks" / f"{name}.json", data)
 
     def write_metadata(self) -> None:
         """Bring `audio/metadata.csv` up to date with the records."""
@@ -238,8 +239,15 @@ class Store:
         return self._verified[key]
 
     def _report_damage(self, sentence: str) -> None:
-        with (self.directory / "damage.txt").open("a", encoding="utf-8") as log:
-            log.write(sentence + "\n")
+        path = self.directory / "damage.txt"
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        write_bytes(path, (before + sentence + "\n").encode())
+
+    def _make(self, directory: Path) -> None:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(explain(directory, error)) from error
 
     def _problem(self, key: str, record: Any) -> str | None:
         if not isinstance(record, dict) or record.get("key") != key:
@@ -265,9 +273,28 @@ class Store:
         return flat.reshape(shape)
 
 
+def _write_vouched(path: Path, data: Any) -> None:
+    """Write `data` with a checksum of its own."""
+    write_json(path, {"checksum": _checksum_of(data), "data": data})
+
+
+def _read_vouched(path: Path) -> Any:
+    """What `_write_vouched` wrote, or None if it is missing or was changed."""
+    found = read_json(path)
+    if not isinstance(found, dict) or "data" not in found:
+        return None
+    return (
+        found["data"] if found.get("checksum") == _checksum_of(found["data"]) else None
+    )
+
+
+def _checksum_of(data: Any) -> str:
+    return checksum_bytes(json.dumps(data, sort_keys=True).encode())
+
+
 def _record_checksum(record: dict[str, Any]) -> str:
     content = {name: value for name, value in record.items() if name != "checksum"}
-    return checksum_bytes(json.dumps(content, sort_keys=True).encode())
+    return _checksum_of(content)
 
 
 def _finite(value: float) -> float | None:

@@ -388,6 +388,20 @@ def test_swapped_captures_are_damage(store: Store) -> None:
     assert reopened(store).missing(CLIPS) == list(CLIPS[:2])
 
 
+def test_what_was_established_and_then_changed_is_as_good_as_missing(
+    store: Store,
+) -> None:
+    store.write_check("repeat", {"differing": ["key"]})
+    store.write_features(FIRST.key, {"tempo_bpm": 120.5})
+    for folder, old, new in (("checks", "key", "kex"), ("features", "120.5", "125.5")):
+        (path,) = (store.directory / folder).iterdir()
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+    assert reopened(store).check("repeat") is None
+    assert reopened(store).features(FIRST.key) is None
+
+
 def test_a_sound_store_reports_no_damage(store: Store) -> None:
     again = reopened(store)
     assert again.missing(CLIPS) == []
@@ -461,3 +475,9 @@ def test_a_lease_has_one_holder_at_a_time(store: Store) -> None:
             pass
     with reopened(store).lease("clip").acquire(timeout=0):
         pass
+
+
+def test_leases_that_cannot_be_made_are_an_error_of_the_store(store: Store) -> None:
+    (store.directory / "leases").write_text("not a directory")
+    with pytest.raises((StoreError, FileError), match="leases` cannot be written"):
+        store.lease("clip")
