@@ -200,13 +200,15 @@ def request_of(config: pytest.Config) -> Request:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | pytest.ExitCode | None:
-    """Start again with our settings if pytest has found others.
+    """Start again with our settings if pytest, or a worker of it, may find others.
 
     pytest looks for its settings before it knows our options, and so takes an existing
-    directory after `--store` or `--model` for a place of tests.
+    directory after `--store` or `--model` for a place of tests. Workers look again when
+    the run has made those directories.
     """
     ours = config.invocation_params.dir / "pytest.ini"
-    settled = config.inipath == ours or config.option.inifilename
+    workers = getattr(config.option, "numprocesses", None)
+    settled = config.option.inifilename or (config.inipath == ours and not workers)
     if settled or hasattr(config, "workerinput") or not ours.exists():
         return None
     return pytest.main(["-c", str(ours), *map(str, config.invocation_params.args)])

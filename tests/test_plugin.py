@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
@@ -657,3 +659,23 @@ def test_a_choice_that_does_not_exist_is_refused_with_those_that_do(
     result = go(f"{option}={value}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert re.search(rf"{option}.*{value}.*auto", result.stderr.str())
+
+
+# --- the real project ---------------------------------------------------------------
+
+
+def test_workers_find_our_settings_though_the_run_has_made_its_directories(
+    tmp_path: Path,
+) -> None:
+    """pytest takes existing directories after unknown options for places of tests."""
+    arguments = ("--samples=2", "--duration=2", "-k", "captured_once", "-n", "1")
+    places = ("--store", str(tmp_path / "store"), "--report-dir", str(tmp_path / "out"))
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-m", "week1", *arguments, *places],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "2 passed" in run.stdout, run.stdout
+    assert run.returncode == 12  # the other claims were not decided
