@@ -22,6 +22,7 @@ from harness.measures.dimensions import (
     differing_shares,
     documented_shares,
     emotion_pairs,
+    excess_share,
 )
 from harness.measures.probe import (
     confusion,
@@ -287,7 +288,7 @@ def dimension_evidence(
     first, second = sorted(table.emotions.index(e) for e in pair)
     column = emotion_pairs(len(table.emotions)).index((first, second))
     p = tested.p.reshape(layers, pairs)[:, column]
-    excess = shares[0, :, column] - shares[:, :, column].mean(0)
+    excess = excess_share(shares)[:, column]
     best = int(np.argmin(p - 1e-9 * excess))
     documented = documented_shares(activations, table.emotion_of_clip)[best, column]
     return Evidence(
