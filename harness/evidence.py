@@ -142,6 +142,13 @@ def _smallest_p(table: ClipTable, count: int = RELABELINGS) -> float:
     return smallest_attainable_p(table.emotion, template=table.template, count=count)
 
 
+def _qualifier(p: float, p_without_words: float, alpha: float) -> str | None:
+    """How a found effect came: with the words only, or also through the music."""
+    if p >= alpha:
+        return None  # nothing was found, so it came in no way
+    return AUDIO_BORNE if p_without_words < alpha else TEXT_BORNE
+
+
 def _units(table: ClipTable) -> int:
     return int(table.units.max()) + 1
 
@@ -191,7 +198,7 @@ def signal_evidence(
     if null is not None:
         _, without_words, heard = _signal(null, table)
         detail |= {"null_half_signal": without_words[0], "null_half_p": heard.p_any}
-        qualifier = AUDIO_BORNE if heard.p_any < alpha else TEXT_BORNE
+        qualifier = _qualifier(tested.p_any, heard.p_any, alpha)
     if first_step is not None:
         _, words_only, read = _signal(first_step, table)
         detail |= {"first_step_signal": words_only[0], "first_step_p": read.p_any}
@@ -344,7 +351,7 @@ def probe_evidence(
             "null half, best layer": float(heard[0].max()),
             "null half, p": p_heard,
         }
-        qualifier = AUDIO_BORNE if p_heard < alpha else TEXT_BORNE
+        qualifier = _qualifier(p, p_heard, alpha)
     documented = documented_accuracy(activations, table.emotion_of_clip, layers=[best])
     return Evidence(
         effect=nested.accuracy,

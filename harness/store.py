@@ -133,6 +133,12 @@ class Store:
         write_json(self.directory / "records" / f"{clip.key}.json", record)
         self._verified[clip.key] = record
 
+    def checksum_with_a_changed_byte(self, key: str) -> dict[str, str]:
+        """The checksum of a clip's audio, had its last byte been another."""
+        content = bytearray(self.audio_path(key).read_bytes())
+        content[-1] ^= 1
+        return {f"audio/{key}.wav": checksum_bytes(bytes(content))}
+
     def clear_leftovers(self, key: str) -> None:
         """Remove what a killed worker left half written; only for a lease's holder."""
         for folder in ("audio", "captures", "records"):

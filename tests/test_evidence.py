@@ -163,11 +163,17 @@ def test_what_the_null_half_carries_too_is_audio_borne() -> None:
         assert measure(activations, table).qualifier is None
 
 
-def test_on_a_smoke_run_nothing_is_called_audio_borne() -> None:
+def test_on_a_smoke_run_nothing_is_found_and_so_it_came_in_no_way() -> None:
     activations, table = drawn(TRUTH)
     smoke = look_for(9).alpha
     evidence = signal_evidence(activations, table, null=activations, alpha=smoke)
-    assert evidence.qualifier == "text-borne"
+    assert evidence.qualifier is None
+
+
+def test_what_was_not_found_is_not_called_text_borne() -> None:
+    nothing, table = drawn(NULL, seed=9)
+    for measure in (signal_evidence, probe_evidence):
+        assert measure(nothing, table, null=nothing, alpha=ALPHA).qualifier is None
 
 
 def test_the_first_step_is_reported_beside_the_signal() -> None:
