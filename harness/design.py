@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from harness.inference.relabel import Relabelings, relabelings
 from harness.measures.similarity import balanced_units
-from harness.sampling.plan import ClipSpec, Plan
+from harness.plan import ClipSpec, Plan
 
 __all__ = ["ClipTable", "clip_table"]
 

@@ -9,7 +9,7 @@ pass.
 
 from __future__ import annotations
 
-import os
+import shlex
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,20 @@ from typing import Any
 import pytest
 
 from harness.claims import Claim, load_claims
+from harness.files import FileError
 from harness.inference import InferenceError
 from harness.measures.dimensions import DimensionError
 from harness.measures.probe import ProbeError
 from harness.measures.similarity import SimilarityError
-from harness.run import DTYPES, Request, Run, RunError, open_run
+from harness.options import add_options, request_of
+from harness.planfile import write_plan
+from harness.run import Request, Run, RunError, open_run
+from harness.sampling.devices import take_gpu
 from harness.session import DESELECTED, DecidingSession, weeks_of
 from harness.verdict import BrokenInstrument, Decision, Evidence, Status, decide
 
 __all__ = ["RUN"]
 
-DEFAULTS = Request()
 RUN = pytest.StashKey[Run]()
 _DECISION = pytest.StashKey[Decision]()
 _WEEKS = (1, 2, 3)
@@ -53,149 +56,7 @@ _MARKS = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("skeptic", "Skeptic: what is under test")
-    add = group.addoption
-    add(
-        "--model",
-        metavar="NAME",
-        default=DEFAULTS.model,
-        help="phantom:NAME, a Hugging Face name in the cache "
-        "(facebook/musicgen-small) or a directory with an audiocraft checkpoint "
-        "(default: %(default)s)",
-    )
-    add(
-        "--samples",
-        metavar="N",
-        type=_at_least_one("--samples", "clips per emotion"),
-        default=DEFAULTS.samples,
-        help="clips per emotion; planned looks are 10, 20, 50, 100 "
-        "(default: %(default)s)",
-    )
-    add(
-        "--duration",
-        metavar="SECONDS",
-        type=_positive("--duration", "seconds"),
-        default=DEFAULTS.duration,
-        help="length of a clip in s (default: %(default)s)",
-    )
-    add(
-        "--emotions",
-        metavar="LIST",
-        type=_emotions,
-        default=DEFAULTS.emotions,
-        help="emotions to compare, separated by commas (default: "
-        f"{','.join(DEFAULTS.emotions)})",
-    )
-    add(
-        "--prompts",
-        metavar="BANK",
-        default=DEFAULTS.prompts,
-        help="prompt bank: matched, extreme, generic, or a TOML file of your own "
-        "(default: %(default)s)",
-    )
-    add(
-        "--store",
-        metavar="DIR",
-        default=os.environ.get("SKEPTIC_STORE", str(DEFAULTS.store)),
-        help="where clips and captures are kept (default: $SKEPTIC_STORE or .skeptic)",
-    )
-    add(
-        "--report-dir",
-        metavar="DIR",
-        default="reports/latest",
-        help="where verdict and report are written (default: %(default)s)",
-    )
-    add(
-        "--device",
-        choices=("auto", "cpu", "cuda"),
-        metavar="NAME",
-        default=DEFAULTS.device,
-        help="auto, cpu or cuda (default: %(default)s: cuda where there is one)",
-    )
-    add(
-        "--dtype",
-        choices=DTYPES,
-        metavar="NAME",
-        default=DEFAULTS.dtype,
-        help="float32, bfloat16 or float16 (default: %(default)s: float32 on the CPU, "
-        "float16 on CUDA)",
-    )
-    add(
-        "--batch-size",
-        metavar="N",
-        type=_at_least_one("--batch-size", "clips"),
-        default=DEFAULTS.batch_size,
-        help="clips in a micro-batch (default: %(default)s)",
-    )
-    add(
-        "--seed",
-        metavar="N",
-        type=_seed,
-        default=DEFAULTS.seed,
-        help="seed of the design: which prompts, and each clip's own seed "
-        "(default: %(default)s)",
-    )
-
-
-def _at_least_one(option: str, unit: str) -> Any:
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = 0
-        if number < 1:
-            msg = (
-                f"`{option}` must be a whole number of {unit}, at least 1, got {text}."
-            )
-            raise pytest.UsageError(msg)
-        return number
-
-    return parse
-
-
-def _positive(option: str, unit: str) -> Any:
-    def parse(text: str) -> float:
-        try:
-            number = float(text)
-        except ValueError:
-            number = 0.0
-        if not 0 < number < float("inf"):
-            msg = f"`{option}` must be a number of {unit} above 0, got {text}."
-            raise pytest.UsageError(msg)
-        return number
-
-    return parse
-
-
-def _seed(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        msg = f"`--seed` must be a whole number, 0 or more, got {text}."
-        raise pytest.UsageError(msg)
-    return int(text)
-
-
-def _emotions(text: str) -> tuple[str, ...]:
-    names = tuple(part.strip() for part in text.split(",") if part.strip())
-    if not names:
-        msg = f"`--emotions` must name emotions, separated by commas, got `{text}`."
-        raise pytest.UsageError(msg)
-    return names
-
-
-def request_of(config: pytest.Config) -> Request:
-    option = config.getoption
-    return Request(
-        model=option("--model"),
-        samples=option("--samples"),
-        duration=option("--duration"),
-        emotions=tuple(option("--emotions")),
-        prompts=option("--prompts"),
-        store=Path(option("--store")),
-        device=option("--device"),
-        dtype=option("--dtype"),
-        batch_size=option("--batch-size"),
-        seed=option("--seed"),
-    )
+    add_options(parser)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -209,15 +70,38 @@ def pytest_cmdline_main(config: pytest.Config) -> int | pytest.ExitCode | None:
     ours = config.invocation_params.dir / "pytest.ini"
     workers = getattr(config.option, "numprocesses", None)
     settled = config.option.inifilename or (config.inipath == ours and not workers)
-    if settled or hasattr(config, "workerinput") or not ours.exists():
-        return None
-    return pytest.main(["-c", str(ours), *map(str, config.invocation_params.args)])
+    if not settled and not hasattr(config, "workerinput") and ours.exists():
+        return pytest.main(["-c", str(ours), *map(str, config.invocation_params.args)])
+    if config.option.plan_only is not None:
+        return _write_plan_only(config, Path(config.option.plan_only))
+    return None
+
+
+def _write_plan_only(config: pytest.Config, path: Path) -> pytest.ExitCode:
+    """Write the plan and say what is to be done with it; no test is run."""
+    request = request_of(config)
+    try:
+        run = open_run(request)
+        write_plan(path, run.plan, model=request.model)
+    except (RunError, FileError) as error:
+        raise pytest.UsageError(str(error)) from error
+    command = f"python -m harness.sampling --plan {shlex.quote(str(path))}"
+    if request.store != Request().store:
+        command += f" --store {shlex.quote(request.store)}"
+    for line in run.header():
+        print(line)
+    print(f"plan: {path}: {len(run.plan.clips)} clips, {run.missing()} are missing")
+    print(f"generate them with any number of: {command}")
+    return pytest.ExitCode.OK
 
 
 # --- markers and parameters ---------------------------------------------------------
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    worker = getattr(config, "workerinput", None)
+    if worker is not None and config.option.device != "cpu":
+        take_gpu(int(worker["workerid"].removeprefix("gw")))
     config.addinivalue_line(
         "markers",
         "claim(id): the test decides the claim `id` of hypotheses/claims.toml",
@@ -297,8 +181,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     if not _aims_at_claims(config):
         return
+    request = request_of(config)
+    if request.engine == "ray" and getattr(config.option, "numprocesses", None):
+        msg = "`--engine ray` must not come with -n. Give `--workers N` instead."
+        raise pytest.UsageError(msg)
     try:
-        run = open_run(request_of(config))
+        run = open_run(request)
         config.stash[RUN] = run
         if not hasattr(config, "workerinput"):  # an xdist worker decides nothing
             deciding = DecidingSession(run, Path(config.getoption("--report-dir")))

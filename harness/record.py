@@ -138,13 +138,13 @@ class VerdictRecord:
                     **features,
                     "emotion": emotion,
                     "prompt": clip.prompt.text,
-                    "file": str(path.relative_to(store.root)),
+                    "file": str(path.relative_to(store.here)),
                 }
             )
         return chosen
 
     def _warnings(self) -> list[str]:
-        return list(self.run.store.damage_reports())
+        return [*self.run.store.damage_reports(), *self.run.notes()]
 
     def _append_to_ledger(
         self, outcome: Outcome, claims: Sequence[dict[str, Any]]
@@ -170,7 +170,9 @@ class VerdictRecord:
             "time": self.started,
         }
         try:
-            Ledger(store.root / "ledger.jsonl").append(plain(entry))
+            # Where the store is elsewhere, the looks are counted beside the reports.
+            place = store.local_root or self.directory
+            Ledger(place / "ledger.jsonl").append(plain(entry))
         except LedgerError as error:
             return [str(error)]
         return []
@@ -185,4 +187,4 @@ class VerdictRecord:
     def _write_reports(self, record: dict[str, Any]) -> None:
         from harness.report import write_reports
 
-        write_reports(record, directory=self.directory, audio_root=self.run.store.root)
+        write_reports(record, directory=self.directory, audio_root=self.run.store.here)

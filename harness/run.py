@@ -8,34 +8,42 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.collect import collect, repeat_check
-from harness.files import FileError, read_json, write_json
+from harness.capture_options import CaptureOptionError, capture_bytes, capture_spec
+from harness.files import FileError
 from harness.inference.looks import Look, design_for, look_for
-from harness.models.checkpoint import (
-    Checkpoint,
-    describe,
-    file_identity,
-    locate,
-    model_files,
-)
+from harness.models.checkpoint import Checkpoint, locate
+from harness.models.known import known_card
 from harness.models.protocol import ModelCard, ModelError
+from harness.plan import CaptureSpec, Generation, Plan, PlanError, make_plan
 from harness.prompts import Prompt, PromptBank, PromptError, load_bank
-from harness.sampling.plan import CAPTURE, Generation, Plan, make_plan
+from harness.sampling.loading import cards_path, free_memory, load_sampler
+from harness.sampling.memory import free_bytes, micro_batch
+from harness.sampling.repeat import repeat_check
+from harness.sampling.sizes import first_size, settled, sizes_of
+from harness.sampling.workers import collect, drain
 from harness.store import Store, StoreError
 
 if TYPE_CHECKING:
     from harness.sampling.sampler import Sampler
 
-__all__ = ["DTYPES", "Request", "Run", "RunError", "open_run"]
+__all__ = ["DTYPES", "ENGINES", "Request", "Run", "RunError", "open_run"]
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+ENGINES = ("local", "ray")
+_REFUSALS = (
+    CaptureOptionError,
+    FileError,
+    ModelError,
+    PlanError,
+    PromptError,
+    StoreError,
+)
 _NVIDIA_DRIVER = ("/proc/driver/nvidia/version", "/dev/dxg")
 
 
@@ -52,11 +60,17 @@ class Request:
     duration: float = 8.0
     emotions: tuple[str, ...] = ("happy", "sad", "calm", "energetic")
     prompts: str = "matched"
-    store: Path = Path(".skeptic")
+    store: str = ".skeptic"
     device: str = "auto"
     dtype: str = "auto"
-    batch_size: int = 8
+    batch_size: int | None = None  # chosen from free memory
     seed: int = 0
+    capture_sites: str = "resid_post"
+    resolved_layers: str = ""
+    resolved_sites: str = "resid_post"
+    attention_layers: str = ""
+    engine: str = "local"
+    workers: int | None = None  # of --engine ray
 
     def command(self, *, samples: int) -> str:
         """What to type for the same with other `samples`."""
@@ -93,13 +107,39 @@ class Run:
         self.store = store
         self.look = look
 
-    def collect(self, on_progress: Callable[[float], None]) -> int:
+    def verify(self) -> None:
+        """Read what is there byte by byte; what is damaged is missing again."""
+        self.settle()
+        self.store.verify(self.plan.keys)
+
+    def missing(self) -> int:
+        """How many clips have to be generated."""
+        self.settle()
+        return len(self.store.missing(self.plan.clips))
+
+    def settle(self) -> None:
+        """Look up under which keys the clips are, whoever made them."""
+        self.store.refresh()
+        self.plan = settled(self.plan, self.store)
+
+    def collect(
+        self,
+        on_progress: Callable[[float], None],
+        say: Callable[[str], None] = lambda sentence: None,
+    ) -> int:
         """Generate the clips that the store lacks; returns how many were made here."""
         made = collect(
-            self.plan, self.store, self._load_sampler, on_progress=on_progress
+            self.plan,
+            self.store,
+            self._load_sampler,
+            on_progress=on_progress,
+            say=say,
+            drain=self._drain_with_ray if self.request.engine == "ray" else drain,
         )
+        self.settle()
         self.repeat = repeat_check(self.plan, self.store, self._load_sampler)
-        self.__dict__.pop("_sampler", None)  # the model is not needed again
+        if self.__dict__.pop("_sampler", None):  # the model is not needed again
+            free_memory()
         return made
 
     def _load_sampler(self) -> Sampler:
@@ -107,31 +147,39 @@ class Run:
 
     @cached_property
     def _sampler(self) -> Sampler:
-        import torch
+        return load_sampler(self.plan, self.store, self.checkpoint, self.card)
 
-        from harness.models.musicgen import load
-        from harness.sampling.sampler import Sampler
+    def _drain_with_ray(
+        self, plan: Plan, store: Store, *_: Any, **listeners: Any
+    ) -> int:
+        from harness.sampling.ray_workers import drain_with_ray
 
-        generation = self.plan.generation
-        if generation.device_type == "cpu":
-            # One thread, because the number of threads changes the last bits of a sum
-            # and a clip's bytes must not depend on it; workers (-n) use the other
-            # cores.
-            torch.set_num_threads(1)
-        model = load(
-            self.checkpoint,
-            self.card,
-            device=generation.device_type,
-            dtype=getattr(torch, generation.dtype),
+        return drain_with_ray(
+            plan,
+            store,
+            model=self.request.model,
+            workers=self.request.workers,
+            **listeners,
         )
-        return Sampler(model, generation)
+
+    def notes(self) -> list[str]:
+        """Sentences about how the clips were made."""
+        sizes = sizes_of(self.plan, self.store)
+        if len(sizes) < 2:
+            return []
+        made = {size: len(self.plan.clips_of_size(size)) for size in sizes}
+        parts = [f"{count} in micro-batches of {size}" for size, count in made.items()]
+        return [
+            f"Memory ran out at micro-batches of {sizes[-2]}: of "
+            f"{len(self.plan.clips)} clips {', '.join(parts)} were made."
+        ]
 
     def header(self) -> list[str]:
         """What is under test, for people."""
         card, request = self.card, self.request
         generation = self.plan.generation
         counts = design_for(request.samples)
-        here = len(self.plan.clips) - len(self.store.missing(self.plan.clips))
+        here = len(self.plan.clips) - self.missing()
         look = f"{self.look.kind} look"
         if self.look.number is not None:
             look = f"look {self.look.number} of 4, alpha {self.look.alpha:g} of .05"
@@ -148,6 +196,7 @@ class Run:
             f"engine: {generation.device_type} {generation.dtype}, micro-batches of "
             f"{generation.batch_size}, {card.steps(request.duration)} steps a clip",
             f"store: {request.store} (has {here} of {len(self.plan.clips)} clips)",
+            *self.store.strangers(),
         ]
 
     def design_record(self) -> dict[str, Any]:
@@ -184,7 +233,7 @@ def open_run(request: Request) -> Run:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no network unless asked for
     try:
         return _open(request)
-    except (ModelError, PromptError, StoreError, FileError) as error:
+    except _REFUSALS as error:
         raise RunError(str(error)) from error
 
 
@@ -199,30 +248,31 @@ def _open(request: Request) -> Run:
             "`--emotions` must name at least two, got one: there is nothing to compare."
         )
         raise RunError(msg)
+    if request.workers and request.engine != "ray":
+        msg = "`--workers` must come with `--engine ray`. For this machine, give -n."
+        raise RunError(msg)
     checkpoint = locate(request.model)
-    device_type = _device_type(request.device)
-    card = _card(request.store, checkpoint)
-    if card.frames(request.duration) < 1:
-        msg = (
-            f"`--duration {request.duration:g}` is less than a frame: must be at least "
-            f"{1 / card.frame_rate:g} s."
-        )
-        raise RunError(msg)
-    if request.duration > card.max_duration_seconds:
-        msg = (
-            f"`--duration {request.duration:g}` is beyond the context of {card.name}: "
-            f"must be at most {card.max_duration_seconds:g} s."
-        )
-        raise RunError(msg)
-    generation = Generation(
-        duration_seconds=request.duration,
+    generation = _generation(request)
+    card = known_card(cards_path(request.store), checkpoint)
+    _check_duration(request.duration, card)
+    capture = capture_spec(
+        sites=request.capture_sites,
+        resolved_layers=request.resolved_layers,
+        resolved_sites=request.resolved_sites,
+        attention_layers=request.attention_layers,
+        layers=card.layers,
+    )
+    generation = replace(
+        generation,
         cfg_coef=card.cfg_coef,
         top_k=card.top_k,
         top_p=card.top_p,
         temperature=card.temperature,
-        dtype=_dtype(request.dtype, device_type),
-        device_type=device_type,
-        batch_size=request.batch_size,
+    )
+    store = Store(request.store, card)
+    generation = replace(
+        generation,
+        batch_size=request.batch_size or _size(store, card, generation, capture),
     )
     plan = make_plan(
         prompts,
@@ -230,32 +280,74 @@ def _open(request: Request) -> Run:
         seed=request.seed,
         fingerprint=card.fingerprint,
         generation=generation,
+        capture=capture,
+        adaptive=request.batch_size is None,
     )
-    store = Store(request.store, card)
-    _check_room(plan, card, store)
-    return Run(
+    run = Run(
         request,
         checkpoint=checkpoint,
         card=card,
         bank=bank,
         prompts=prompts,
-        plan=plan,
+        plan=settled(plan, store),
         store=store,
         look=look_for(request.samples),
     )
+    _check_room(run)
+    return run
 
 
-def _check_room(plan: Plan, card: ModelCard, store: Store) -> None:
+def _generation(request: Request) -> Generation:
+    """What can be said of it without the model."""
+    device_type = _device_type(request.device)
+    return Generation(
+        duration_seconds=request.duration,
+        dtype=_dtype(request.dtype, device_type),
+        device_type=device_type,
+    )
+
+
+def _size(
+    store: Store, card: ModelCard, generation: Generation, capture: CaptureSpec
+) -> int:
+    """The micro-batch that the store uses; what memory allows, if it is new."""
+
+    def choose() -> int:
+        free = free_bytes(generation.device_type)
+        return micro_batch(card, generation, capture, free)
+
+    return first_size(store, generation, capture, choose=choose)
+
+
+def _check_duration(seconds: float, card: ModelCard) -> None:
+    if card.frames(seconds) < 1:
+        msg = (
+            f"`--duration {seconds:g}` is less than a frame: must be at least "
+            f"{1 / card.frame_rate:g} s."
+        )
+        raise RunError(msg)
+    if seconds > card.max_duration_seconds:
+        msg = (
+            f"`--duration {seconds:g}` is beyond the context of {card.name}: must be "
+            f"at most {card.max_duration_seconds:g} s."
+        )
+        raise RunError(msg)
+
+
+def _check_room(run: Run) -> None:
     """Refuse a plan whose clips do not fit on the disk, before the first is made."""
-    audio = 2 * card.sample_rate * plan.generation.duration_seconds
-    # Four statistics once and three in each window, of two halves, in float32.
-    capture = 4 * 2 * card.layers * card.d_model * (4 + 3 * CAPTURE.windows)
-    needed = len(store.missing(plan.clips)) * (audio + capture)
-    free = shutil.disk_usage(store.directory).free
+    free = run.store.free_bytes()
+    if free is None:
+        return
+    card, seconds = run.card, run.plan.generation.duration_seconds
+    audio = 2 * card.sample_rate * seconds
+    clip = audio + capture_bytes(run.plan.capture, card, steps=card.steps(seconds))
+    needed = run.missing() * clip
     if needed > free:
         msg = (
-            f"`--store {store.root}` has {free / 1e9:.2g} GB free, but the clips need "
-            f"{needed / 1e9:.2g} GB: the disk is full. Free some room or give another."
+            f"`--store {run.store.root}` has {free / 1e9:.2g} GB free, but the clips "
+            f"need {needed / 1e9:.2g} GB: the disk is full. Free some room or give "
+            "another."
         )
         raise RunError(msg)
 
@@ -283,28 +375,3 @@ def _dtype(dtype: str, device_type: str) -> str:
     if dtype != "auto":
         return dtype
     return "float16" if device_type == "cuda" else "float32"
-
-
-def _card(store: Path, checkpoint: Checkpoint) -> ModelCard:
-    """The model's card; the checkpoint is opened only if its files have changed."""
-    path = store / "cards.json"
-    known: dict[str, Any] = read_json(path) or {}
-    entry = known.get(checkpoint.name)
-    if entry and _unchanged(entry, checkpoint):
-        return ModelCard.from_dict(entry["card"])
-    card = describe(checkpoint)
-    files = model_files(checkpoint, card.text_encoder, card.codec)
-    identities = {str(file): file_identity(file) for file in files}
-    entry = {"files": identities, "card": card.as_dict()}
-    write_json(path, {**known, checkpoint.name: entry})
-    return card
-
-
-def _unchanged(entry: dict[str, Any], checkpoint: Checkpoint) -> bool:
-    files: dict[str, str] = entry["files"]
-    if not {str(checkpoint.language_model), str(checkpoint.codec)} <= set(files):
-        return False
-    return all(
-        Path(name).is_file() and file_identity(Path(name)) == identity
-        for name, identity in files.items()
-    )

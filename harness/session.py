@@ -7,23 +7,27 @@ tests that must decide is fixed at collection; a test that never reported is mis
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.claims import load_claims
+from harness.heartbeats import heartbeats
 from harness.progress import watched
 from harness.record import VerdictRecord
 from harness.run import Run
 from harness.verdict import EXIT_CODES, Verdict
 
-__all__ = ["DESELECTED", "EXIT_NO_VERDICT", "DecidingSession", "weeks_of"]
+__all__ = ["BEATS", "DESELECTED", "EXIT_NO_VERDICT", "DecidingSession", "weeks_of"]
 
-DESELECTED = "skeptic_deselected"  # what an xdist worker calls it
+BEATS = "skeptic_beats"  # where an xdist worker tells how far it is
+DESELECTED = "skeptic_deselected"  # what an xdist worker left out
 
 EXIT_NO_VERDICT = 12  # something that had to be decided was not
 _FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
@@ -53,6 +57,14 @@ class DecidingSession:
         self.failed: set[str] = set()  # without having decided
         self.verdict: dict[str, Any] | None = None
         self._exits = ExitStack()
+        self._beats: Path | None = None  # of xdist workers
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        if self._beats is None:
+            folder = tempfile.TemporaryDirectory(prefix="skeptic-")
+            self._beats = Path(self._exits.enter_context(folder))
+        node.workerinput[BEATS] = str(self._beats)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.collected.update(weeks_of(session.items))
@@ -63,12 +75,10 @@ class DecidingSession:
         self.collected.update(
             nodeid for nodeid in ids if nodeid.startswith("hypotheses/")
         )
-        store, plan = self.run.store, self.run.plan
-        missing = len(store.missing(plan.clips)) if first else 0
-        if missing:
-            there = len(plan.clips) - missing
-            shown = watched(lambda: store.count(plan.keys) - there, missing)
-            self._exits.enter_context(shown)
+        missing = self.run.missing() if first else 0
+        if missing and self._beats is not None:
+            look = partial(heartbeats, self._beats)
+            self._exits.enter_context(watched(look, missing))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: Any) -> None:
@@ -99,6 +109,7 @@ class DecidingSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         self._exits.close()
+        self.run.settle()  # workers may have made clips of another size
         self.verdict = self.record.finish(
             self.decisions,
             undecided=self._undecided(),

@@ -3,24 +3,43 @@
 Conventions
 -----------
 Audio is 0.1 s at 16 kHz; captures have 2 layers, 2 halves, 8 windows and 3 dimensions.
-The same clip always gives the same bytes. Neither torch nor audiocraft is imported.
+The same clip always gives the same bytes, its record included. Neither torch nor
+audiocraft is imported.
 """
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
+from safetensors.numpy import save_file
 
+from harness.captures import HALVES, ClipCapture, resolved_name
 from harness.models.protocol import ModelCard
+from harness.plan import ClipSpec, Generation, Plan, make_plan
 from harness.prompts import Prompt
-from harness.sampling.plan import Generation, Plan, make_plan
-from harness.sampling.summary import ClipCapture
+from harness.store import Store
 
-__all__ = ["CARD", "GENERATION", "make_audio", "make_capture", "plan_of"]
+__all__ = [
+    "CARD",
+    "GENERATION",
+    "PROVENANCE",
+    "make_audio",
+    "make_capture",
+    "make_resolved",
+    "plan_of",
+    "put_clip",
+    "resolved_tensors",
+    "tree",
+]
 
 CARD = ModelCard(
     name="phantom:paper",
     fingerprint="0123456789abcdef0123456789abcdef",
+    heads=1,
     layers=2,
     d_model=3,
     codebooks=4,
@@ -32,7 +51,11 @@ CARD = ModelCard(
     parameters=0,
     text_encoder="skeptic/t5-tiny",
 )
+# The time of making is part of a record: two stores can be compared only without it.
+os.environ.setdefault("SOURCE_DATE_EPOCH", "1700000000")
+
 GENERATION = Generation(duration_seconds=0.1, batch_size=2)
+PROVENANCE = {"python": "3.11", "torch": "2.10.0"}
 _EMOTIONS = ("happy", "sad")
 _WINDOWS = 8
 
@@ -64,13 +87,14 @@ def make_capture(
 ) -> ClipCapture:
     """Numbers that are all different; `not_finite` is passed on."""
     rng = np.random.default_rng([seed, 1])
-    shape = (CARD.layers, 2, CARD.d_model)
-    windowed = (*shape[:2], _WINDOWS, shape[2])
+    shape = (1, CARD.layers, 2, CARD.d_model)
+    windowed = (*shape[:3], _WINDOWS, shape[3])
 
     def numbers(of: tuple[int, ...]) -> npt.NDArray[np.float32]:
         return rng.normal(0, 10, of).astype(np.float32)
 
     return ClipCapture(
+        sites=("resid_post",),
         mean=numbers(shape),
         variance=numbers(shape) ** 2,
         magnitude=np.abs(numbers(shape)),
@@ -81,3 +105,43 @@ def make_capture(
         steps=(CARD.steps(GENERATION.duration_seconds),) * CARD.layers,
         not_finite=not_finite,
     )
+
+
+def resolved_tensors(seed: int) -> dict[str, npt.NDArray[np.float32]]:
+    """Layer 1 at every step, `(steps, d_model)`, by name."""
+    rng = np.random.default_rng([seed, 2])
+    shape = (CARD.steps(GENERATION.duration_seconds), CARD.d_model)
+    return {
+        resolved_name("resid_post", 1, half): rng.normal(0, 10, shape).astype("<f4")
+        for half in HALVES
+    }
+
+
+def make_resolved(seed: int, folder: Path) -> Path:
+    """A finished file of time-resolved tensors, to be taken over."""
+    path = folder / f"scratch-{seed}.safetensors"
+    save_file(resolved_tensors(seed), path)
+    return path
+
+
+def put_clip(store: Store, clip: ClipSpec, *, scratch: Path | None = None) -> None:
+    """Put a clip that is made from its seed, time-resolved where there is `scratch`."""
+    capture = make_capture(clip.seed)
+    if scratch is not None:
+        capture = replace(capture, resolved=make_resolved(clip.seed, scratch))
+    store.put(
+        clip,
+        make_audio(clip.seed),
+        capture,
+        generation=GENERATION,
+        provenance=PROVENANCE,
+    )
+
+
+def tree(directory: Path) -> dict[str, bytes]:
+    """The bytes of all files but locks, by name."""
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and path.suffix != ".lock"
+    }

@@ -67,6 +67,7 @@ def loaded(model: MusicGen, *, name: str = "tiny") -> LoadedMusicGen:
         fingerprint=f"{name}-fingerprint",
         layers=shape.num_layers,
         d_model=shape.dim,
+        heads=shape.num_heads,
         codebooks=shape.n_q,
         vocabulary=shape.card,
         delays=tuple(model.lm.cfg.codebooks_pattern.delay.delays),

@@ -12,8 +12,8 @@ import pytest
 
 from harness.design import ClipTable, clip_table
 from harness.inference.looks import design_for
+from harness.plan import Generation, make_plan
 from harness.prompts import load_bank
-from harness.sampling.plan import Generation, make_plan
 
 EMOTIONS = ("happy", "sad", "calm", "energetic")
 

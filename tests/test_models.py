@@ -37,9 +37,9 @@ from harness.models.checkpoint import describe, file_digest, locate
 from harness.models.musicgen import LoadedMusicGen, _without_stem_separator, load
 from harness.models.protocol import ModelCard, ModelError
 from harness.phantoms.config import CODEC, LANGUAGE_MODEL
+from harness.plan import ClipSpec, Generation
 from harness.prompts import Prompt
 from harness.sampling.engine import Decoder
-from harness.sampling.plan import ClipSpec, Generation
 from harness.sampling.sampler import Sampler
 
 ROOT = Path(__file__).parents[1]
@@ -262,6 +262,7 @@ def test_a_model_in_the_cache_is_found_and_described(cache: Path, name: str) -> 
         fingerprint=card.fingerprint,
         layers=3,
         d_model=32,
+        heads=2,
         codebooks=4,
         vocabulary=2048,
         delays=(0, 1, 2, 3),

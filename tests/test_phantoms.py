@@ -19,8 +19,8 @@ from harness.models.musicgen import load
 from harness.phantoms.music import EMOTIONS, FRAME_RATE, SOUND_OF, compose, perform
 from harness.phantoms.text import Vocabulary, build_tokenizer, sentence
 from harness.phantoms.training import Schedule, run_steps
+from harness.plan import Generation, make_plan
 from harness.prompts import load_bank
-from harness.sampling.plan import Generation, make_plan
 from harness.sampling.sampler import Sampler
 
 NAMES = ("deaf", "encodes")

@@ -10,17 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness import plan as plan_module
 from harness.inference.looks import design_for
-from harness.prompts import Prompt, load_bank
-from harness.sampling import plan as plan_module
-from harness.sampling.plan import (
+from harness.plan import (
     CONTROL_PROMPTS,
     CaptureSpec,
     ClipSpec,
     Generation,
     Plan,
+    PlanError,
     make_plan,
 )
+from harness.prompts import Prompt, load_bank
 
 EMOTIONS = ("happy", "sad", "calm", "energetic")
 PROMPT = Prompt(text="happy music", emotion="happy", template="t001")
@@ -67,7 +68,13 @@ OTHER_GENERATIONS: dict[str, Any] = {
     "device_type": "cuda",
     "batch_size": 16,
 }
-OTHER_CAPTURES: dict[str, Any] = {"sites": ("resid_post", "mlp"), "windows": 4}
+OTHER_CAPTURES: dict[str, Any] = {
+    "sites": ("resid_post", "mlp"),
+    "windows": 4,
+    "resolved_layers": (0,),
+    "resolved_sites": ("mlp",),
+    "attention_layers": (1,),
+}
 
 
 def test_every_parameter_is_among_those_that_are_changed_below() -> None:
@@ -116,8 +123,9 @@ def test_a_key_changes_with_the_version_of_the_engine(
         {"prompts": [PROMPT, *OTHERS[::-1]]},
         {"seeds_per_prompt": 2},
         {"capture": CaptureSpec()},
+        {"adaptive": True},
     ],
-    ids=["nothing", "other prompts", "their order", "more seeds", "defaults"],
+    ids=["nothing", "others", "their order", "more seeds", "defaults", "adaptive"],
 )
 def test_a_key_does_not_change_with_anything_else(changes: dict[str, Any]) -> None:
     assert first_clip(**changes) == first_clip()
@@ -150,7 +158,7 @@ def test_the_key_of_a_clip_is_what_it_always_was(
     # If this fails, no store that exists is of use any more: say so in the CHANGELOG.
     monkeypatch.setattr(plan_module, "ENGINE", 1)
     clip = first_clip()
-    assert clip.key == "82f7d95dceb3f3d9ebfa421d13d10c50"
+    assert clip.key == "f62d6a8179080f31f835369ee53f98fe"
     assert clip.seed == 270_598_991_344_561_373
 
 
@@ -222,3 +230,71 @@ def test_evidence_of_ten_is_among_the_evidence_of_fifty() -> None:
 
 def test_other_seeds_plan_other_clips() -> None:
     assert not set(plan_for(10).keys) & set(plan_for(10, seed=1).keys)
+
+
+# --- plans that make no sense -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "again",
+    [PROMPT, replace(PROMPT, template="t002"), replace(PROMPT, text="merry music")],
+    ids=["all of it", "its text", "its place"],
+)
+def test_a_prompt_that_comes_twice_is_refused_in_one_line(again: Prompt) -> None:
+    with pytest.raises(PlanError, match=r"must be in a plan once, got it twice") as no:
+        first_clip(prompts=[PROMPT, *OTHERS, again])
+    assert f"`{again.text}` (happy, {again.template})" in str(no.value)
+    assert "\n" not in str(no.value)
+
+
+def test_what_two_emotions_have_in_common_is_no_duplicate() -> None:
+    sad = replace(PROMPT, emotion="sad")
+    plan = make_plan(
+        [PROMPT, sad],
+        seeds_per_prompt=1,
+        seed=0,
+        fingerprint="f" * 32,
+        generation=GENERATION,
+    )
+    assert len(set(plan.keys)) == 4
+
+
+# --- clips of several sizes -------------------------------------------------------
+
+
+def of_size(size: int) -> Plan:
+    return make_plan(
+        [PROMPT, *OTHERS],
+        seeds_per_prompt=1,
+        seed=0,
+        fingerprint="f" * 32,
+        generation=replace(GENERATION, batch_size=size),
+    )
+
+
+def test_a_resized_plan_is_the_plan_of_that_size() -> None:
+    assert of_size(8).resized((4,), lambda key: False) == of_size(4)
+    assert of_size(8).resized((8, 4), lambda key: False) == of_size(4)
+    assert of_size(8).resized((8, 4), lambda key: False).clips_of_size(8) == ()
+
+
+@given(there=st.sets(st.integers(0, 24)), sizes=st.sampled_from([(8, 4), (8, 4, 2)]))
+def test_a_clip_that_is_there_in_an_older_size_keeps_it(
+    there: set[int], sizes: tuple[int, ...]
+) -> None:
+    old, new = of_size(8), of_size(sizes[-1])
+    kept = {clip.key for n, clip in enumerate(old.clips) if n in there}
+    mixed = old.resized(sizes, kept.__contains__)
+    expected = [
+        before if n in there else after
+        for n, (before, after) in enumerate(zip(old.keys, new.keys, strict=True))
+    ]
+    assert list(mixed.keys) == expected
+    assert mixed.generation == new.generation
+    assert {c.key for c in mixed.clips_of_size(8)} == kept
+    # Settled once more it is the same.
+    assert mixed.resized(sizes, kept.__contains__) == mixed
+
+
+def test_the_oldest_size_counts_where_a_clip_is_there_in_two() -> None:
+    assert of_size(4).resized((8, 4), lambda key: True).keys == of_size(8).keys

@@ -32,15 +32,16 @@ from harness.inference.looks import design_for, look_for
 from harness.models.protocol import ModelCard
 from harness.prompts import load_bank
 from harness.run import Run
-from harness.sampling.plan import Generation, make_plan
+from harness.plan import Generation, make_plan
 from harness.store import Store
 
 pytest_plugins = ["harness.plugin"]
 
 CARD = ModelCard(
-    name="made up", fingerprint="0123456789abcdef", layers=2, d_model=4, codebooks=4,
-    vocabulary=8, delays=(0, 1, 2, 3), frame_rate=50.0, sample_rate=16000,
-    max_duration_seconds=30.0, parameters=1_500_000, text_encoder="none",
+    name="made up", fingerprint="0123456789abcdef", layers=2, d_model=4, heads=2,
+    codebooks=4, vocabulary=8, delays=(0, 1, 2, 3), frame_rate=50.0,
+    sample_rate=16000, max_duration_seconds=30.0, parameters=1_500_000,
+    text_encoder="none",
 )
 
 
@@ -589,20 +590,28 @@ DEFAULTS = {
     "--report-dir": "reports/latest",
     "--device": "auto",
     "--dtype": "auto",
-    "--batch-size": "8",
+    "--batch-size": "auto",
     "--seed": "0",
+    "--engine": "local",
+    "--workers": "auto",
+    "--capture-sites": "resid_post",
+    "--resolved-layers": "none",
+    "--resolved-sites": "resid_post",
+    "--attention-layers": "none",
+    "--plan-only": "generate here",
 }
 
 
-def test_help_has_a_group_with_every_option_its_value_and_its_default(go: Go) -> None:
+def test_help_has_groups_with_every_option_its_value_and_its_default(go: Go) -> None:
     text = go("--help").stdout.str()
-    _, found, group = text.partition("Skeptic: what is under test:\n")
-    assert found
-    group = re.split(r"\n\S", group)[0]
     options = {}
-    for entry in re.split(r"\n  (?=-)", "\n" + group)[1:]:
-        words = entry.split()
-        options[words[0].split("=")[0]] = " ".join(words)
+    groups = re.split(r"\n(?=\S)", text)
+    ours = [group for group in groups if group.startswith("Skeptic: ")]
+    assert len(ours) == 4
+    for group in ours:
+        for entry in re.split(r"\n  (?=-)", group)[1:]:
+            words = entry.split()
+            options[words[0].split("=")[0]] = " ".join(words)
     assert set(options) == set(DEFAULTS)
     for name, entry in options.items():
         assert re.match(rf"{name}[= ][A-Z]+ ", entry), f"{name} has no metavar"
@@ -633,7 +642,9 @@ def test_the_store_can_be_named_by_the_environment(
         ("--duration", "-3", "`--duration` must be *, got -3."),
         ("--duration", "nan", "`--duration` must be *, got nan."),
         ("--duration", "inf", "`--duration` must be *, got inf."),
-        ("--batch-size", "0", "`--batch-size` must be *at least 1, got 0."),
+        ("--batch-size", "0", "`--batch-size` must be *at least 1 or auto, got 0."),
+        ("--batch-size", "all", "`--batch-size` must be *1 or auto, got all."),
+        ("--workers", "0", "`--workers` must be *at least 1 or auto, got 0."),
         ("--seed", "-1", "`--seed` must be a whole number, 0 or more, got -1."),
         ("--seed", "²", "`--seed` must be a whole number, 0 or more, got ²."),
         ("--emotions", ",", "`--emotions` must name emotions, *got `,`."),

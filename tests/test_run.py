@@ -21,10 +21,9 @@ ROOT = Path(__file__).parents[1]
 
 OPEN = """
 import json, sys
-from pathlib import Path
 from harness.run import Request, open_run
 
-run = open_run(Request(model=sys.argv[1], store=Path(sys.argv[2]), device="cpu"))
+run = open_run(Request(model=sys.argv[1], store=sys.argv[2], device="cpu"))
 heavy = ("torch", "audiocraft", "transformers", "librosa", "sklearn", "matplotlib")
 print(json.dumps([run.card.fingerprint, [m for m in heavy if m in sys.modules]]))
 """
@@ -45,7 +44,7 @@ def opened_afresh(model: str, store: Path) -> tuple[str, set[str]]:
 
 
 def opened(store: Path, **changes: Any) -> Run:
-    return open_run(Request(**{"store": store, "device": "cpu", **changes}))
+    return open_run(Request(**{"store": str(store), "device": "cpu", **changes}))
 
 
 @pytest.fixture
@@ -85,7 +84,7 @@ def test_a_changed_file_is_looked_into_again(
         opened_files.append(checkpoint)
         return before
 
-    monkeypatch.setattr("harness.run.describe", describe)
+    monkeypatch.setattr("harness.models.known.describe", describe)
     assert opened(store, model=str(model)).card == before
     assert opened_files == []
     touch(model / name)

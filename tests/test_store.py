@@ -7,40 +7,45 @@ import errno
 import io
 import json
 import os
+import socket
+import time
 import wave
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from clips_for_tests import CARD, GENERATION, make_audio, make_capture, plan_of
-from filelock import Timeout
+from clips_for_tests import (
+    CARD,
+    GENERATION,
+    PROVENANCE,
+    make_audio,
+    make_capture,
+    make_resolved,
+    plan_of,
+    put_clip,
+    resolved_tensors,
+    tree,
+)
+from safetensors.numpy import load_file, save_file
 
+from harness.captures import HALVES, ClipCapture
 from harness.files import FileError
 from harness.models.protocol import ModelCard
-from harness.sampling.plan import ClipSpec
-from harness.sampling.summary import HALVES
+from harness.plan import ENGINE
 from harness.store import Store, StoreError
+from harness.store.disk import LocalDisk
+from harness.store.formats import Part, decode_tensor, tensor_parts
 
 PLAN = plan_of(2)  # 4 prompts, 8 clips
 CLIPS = PLAN.clips[:3]
 FIRST = CLIPS[0]
-PROVENANCE = {"python": "3.11", "torch": "2.10.0"}
 STATISTICS = ("mean", "variance", "magnitude", "first_step")
 WINDOWED = ("window_mean", "window_variance", "window_magnitude")
-
-
-def put(store: Store, clip: ClipSpec) -> None:
-    store.put(
-        clip,
-        make_audio(clip.seed),
-        make_capture(clip.seed),
-        generation=GENERATION,
-        provenance=PROVENANCE,
-    )
 
 
 @pytest.fixture(autouse=True)
@@ -51,23 +56,15 @@ def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     """Three clips."""
-    store = Store(tmp_path, CARD)
+    store = Store(tmp_path / "store", CARD)
     for clip in CLIPS:
-        put(store, clip)
+        put_clip(store, clip)
     return store
 
 
 def reopened(store: Store) -> Store:
     """The same store, seen by another process: nothing is taken on trust."""
     return Store(store.root, CARD)
-
-
-def tree(directory: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(directory)): path.read_bytes()
-        for path in sorted(directory.rglob("*"))
-        if path.is_file()
-    }
 
 
 # --- what was put in comes back ---------------------------------------------------
@@ -77,7 +74,7 @@ def test_captures_come_back_to_the_bit(store: Store) -> None:
     again = reopened(store)
     keys = [clip.key for clip in CLIPS]
     for name in (*STATISTICS, *WINDOWED):
-        expected = np.stack([getattr(make_capture(c.seed), name) for c in CLIPS])
+        expected = np.stack([getattr(make_capture(c.seed), name)[0] for c in CLIPS])
         found = again.captures(keys, name)
         assert found.dtype == np.float32
         np.testing.assert_array_equal(found, expected, strict=True)
@@ -104,7 +101,14 @@ def test_the_record_says_what_the_clip_is(store: Store) -> None:
     assert record["steps"] == [8, 8]
     assert record["not_finite"] == []
     assert record["peak"] == pytest.approx(np.abs(make_audio(FIRST.seed)).max())
-    assert record["provenance"] == PROVENANCE
+    assert record["sites"] == ["resid_post"]
+    assert record["provenance"] == {
+        **PROVENANCE,
+        "model": CARD.fingerprint,
+        "engine": ENGINE,
+        "seed": FIRST.seed,
+        "time": "2023-11-14T22:13:20Z",  # SOURCE_DATE_EPOCH of clips_for_tests
+    }
 
 
 def test_clips_that_were_not_put_are_missing(store: Store) -> None:
@@ -124,8 +128,8 @@ def test_the_same_clip_always_gives_the_same_files(
 ) -> None:
     other = Store(tmp_path / "other", CARD)
     for clip in CLIPS:
-        put(other, clip)
-        put(other, clip)
+        put_clip(other, clip)
+        put_clip(other, clip)
     assert tree(other.directory) == tree(store.directory)
 
 
@@ -134,7 +138,7 @@ def test_digests_are_those_of_the_files_that_would_be_written(store: Store) -> N
     written = store.record(FIRST.key)["files"]
     assert store.digests(FIRST, audio, capture) == written
     nearly = capture.mean.copy()
-    nearly[1, 1, 2] = np.nextafter(nearly[1, 1, 2], np.float32(np.inf))
+    nearly[0, 1, 1, 2] = np.nextafter(nearly[0, 1, 1, 2], np.float32(np.inf))
     for digests in (
         store.digests(FIRST, audio, replace(capture, mean=nearly)),
         store.digests(FIRST, -audio, capture),
@@ -148,7 +152,8 @@ def test_models_do_not_share_clips(store: Store) -> None:
 
 
 def test_the_card_says_what_the_model_is(store: Store) -> None:
-    card = json.loads((store.directory / "card.json").read_text(encoding="utf-8"))
+    path = store.directory.parent / "card.json"
+    card = json.loads(path.read_text(encoding="utf-8"))
     assert ModelCard.from_dict(card) == CARD
 
 
@@ -159,6 +164,260 @@ def test_checks_and_features_come_back_and_are_none_before(store: Store) -> None
     store.write_features(FIRST.key, {"tempo_bpm": 120.5})
     assert reopened(store).check("repeat") == {"differing": []}
     assert reopened(store).features(FIRST.key) == {"tempo_bpm": 120.5}
+
+
+def several_sites(seed: int) -> ClipCapture:
+    """A capture at two sites, each with its own numbers."""
+    one, two = make_capture(seed), make_capture(seed + 1)
+    names = (*STATISTICS, *WINDOWED)
+    both: dict[str, Any] = {
+        n: np.concatenate([getattr(one, n), getattr(two, n)]) for n in names
+    }
+    return replace(one, sites=("resid_post", "mlp"), **both)
+
+
+def test_each_site_comes_back_by_its_name(store: Store) -> None:
+    clip = PLAN.clips[3]
+    capture = several_sites(clip.seed)
+    store.put(
+        clip,
+        make_audio(clip.seed),
+        capture,
+        generation=GENERATION,
+        provenance=PROVENANCE,
+    )
+    again = reopened(store)
+    for place, site in enumerate(capture.sites):
+        for name in ("variance", "window_mean"):
+            found = again.captures([clip.key], name, site=site)
+            np.testing.assert_array_equal(found[0], getattr(capture, name)[place])
+    with pytest.raises(
+        StoreError, match=r"at resid_post, mlp, not at `self_attn`\. Run"
+    ):
+        again.captures([clip.key], "mean", site="self_attn")
+
+
+def test_a_statistic_that_there_is_not_is_refused(store: Store) -> None:
+    with pytest.raises(StoreError, match=r"must be one of mean, .*got median"):
+        store.captures([FIRST.key], "median")
+
+
+def test_time_resolved_tensors_come_back_one_by_one(
+    store: Store, tmp_path: Path
+) -> None:
+    clip = PLAN.clips[3]
+    put_clip(store, clip, scratch=tmp_path)
+    assert not list(tmp_path.glob("*.safetensors"))  # taken over
+    again = reopened(store)
+    expected = resolved_tensors(clip.seed)
+    assert again.resolved_names(clip.key) == sorted(expected)
+    for name, values in expected.items():
+        found = again.resolved(clip.key, name)
+        np.testing.assert_array_equal(found, values, strict=True)
+    peer = load_file(again.directory / "captures" / f"{clip.key}.safetensors")
+    assert set(peer) == set(expected)
+    with pytest.raises(StoreError, match=r"no time-resolved `x` \(it has resid_post\."):
+        again.resolved(clip.key, "x")
+    assert again.resolved_names(FIRST.key) == []
+    with pytest.raises(
+        StoreError, match=r"\(it has none\)\. Run again with --resolved"
+    ):
+        again.resolved(FIRST.key, "x")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "int8", "bool"])
+def test_tensors_of_other_types_come_back_as_they_were(
+    tmp_path: Path, dtype: str
+) -> None:
+    path = tmp_path / "file"
+    values = np.random.default_rng(0).integers(0, 2, (3, 4, 5)).astype(dtype)
+    save_file({"other": np.zeros(7), "it": values}, path)
+    content = path.read_bytes()
+    parts = tensor_parts(path)
+
+    def read(part: Part) -> bytes:
+        return content[part[0] : part[0] + part[1]]
+
+    np.testing.assert_array_equal(decode_tensor(parts, "it", read), values, strict=True)
+
+
+def test_bfloat16_comes_back_as_float32_of_the_same_value(tmp_path: Path) -> None:
+    # 1.5 is 0x3FC0 and -2 is 0xC000; written by hand, for NumPy has no such type.
+    header = b'{"it":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}'
+    content = len(header).to_bytes(8, "little") + header + b"\xc0\x3f\x00\xc0"
+    (tmp_path / "file").write_bytes(content)
+    parts = tensor_parts(tmp_path / "file")
+    found = decode_tensor(parts, "it", lambda part: content[part[0] :][: part[1]])
+    np.testing.assert_array_equal(found, np.array([1.5, -2], np.float32), strict=True)
+
+
+def test_the_digests_of_a_time_resolved_clip_name_its_file(
+    store: Store, tmp_path: Path
+) -> None:
+    clip = PLAN.clips[3]
+    put_clip(store, clip, scratch=tmp_path)
+    again = replace(
+        make_capture(clip.seed), resolved=make_resolved(clip.seed, tmp_path)
+    )
+    written = store.record(clip.key)["files"]
+    assert len(written) == 3
+    assert store.digests(clip, make_audio(clip.seed), again) == written
+
+
+def test_only_the_statistic_that_is_asked_for_is_read(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = reopened(store)
+    again.record(FIRST.key)
+    read: list[int] = []
+    before = LocalDisk.read
+
+    def counted(self: LocalDisk, name: str, **where: Any) -> bytes:
+        content = before(self, name, **where)
+        read.append(len(content))
+        return content
+
+    monkeypatch.setattr(LocalDisk, "read", counted)
+    again.captures([FIRST.key], "mean")
+    # What says where the columns are, and one that has 2 x 2 x 3 of 4 x 28 numbers.
+    footer, column = read
+    whole = (store.directory / "captures" / f"{FIRST.key}.parquet").stat().st_size
+    assert column < (whole - footer) / 5
+
+
+# --- what another process does ----------------------------------------------------
+
+
+def test_what_others_put_is_seen_after_a_refresh(store: Store) -> None:
+    mine = reopened(store)
+    assert mine.missing(PLAN.clips[:4]) == [PLAN.clips[3]]
+    put_clip(store, PLAN.clips[3])
+    assert not mine.has(PLAN.clips[3].key)
+    assert mine.count(PLAN.keys) == 4  # progress looks each time
+    mine.refresh()
+    assert mine.missing(PLAN.clips[:4]) == []
+
+
+def test_planning_opens_no_file(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    again = reopened(store)
+
+    def opened(*args: Any, **named: Any) -> bytes:
+        pytest.fail("a file was opened")
+
+    monkeypatch.setattr(LocalDisk, "read", opened)
+    assert again.missing(PLAN.clips) == list(PLAN.clips[3:])
+
+
+def test_a_clip_is_checked_once_in_a_process(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = reopened(store)
+    assert again.verify(PLAN.keys) == []
+    monkeypatch.setattr(
+        LocalDisk, "checksum", lambda self, name: pytest.fail("checked twice")
+    )
+    assert again.verify(PLAN.keys) == []
+
+
+def test_a_clip_that_was_made_again_meanwhile_is_not_dropped(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = reopened(store)
+    flip_a_bit(store.audio_path(FIRST.key))
+    found = again.problem
+
+    def then_mended(key: str) -> str | None:
+        problem = found(key)
+        put_clip(store, FIRST)
+        return problem
+
+    monkeypatch.setattr(again, "problem", then_mended)
+    assert again.verify([FIRST.key]) == []
+    assert again.has(FIRST.key)
+    assert reopened(store).missing(CLIPS) == []
+
+
+# --- engines and layouts ----------------------------------------------------------
+
+
+def test_clips_of_another_engine_are_named_and_not_mixed(store: Store) -> None:
+    newer = Store(store.root, CARD, engine=ENGINE + 1)
+    assert newer.missing(CLIPS) == list(CLIPS)
+    assert newer.strangers() == [
+        f"3 clips of this model were made by engine {ENGINE} and are not used; "
+        f"`python -m harness.store gc --engine {ENGINE}` removes them."
+    ]
+    assert store.strangers() == []
+
+
+def test_clips_of_another_model_are_named(store: Store) -> None:
+    other = Store(store.root, replace(CARD, fingerprint="f" * 32, name="phantom:deaf"))
+    assert other.strangers() == [
+        "The store also has clips of other models (3 of phantom:paper)."
+    ]
+
+
+def test_a_store_from_before_engines_is_named_and_left_alone(tmp_path: Path) -> None:
+    old = tmp_path / CARD.fingerprint / "records"
+    old.mkdir(parents=True)
+    (old / f"{FIRST.key}.json").write_text('{"schema": 1}')
+    store = Store(tmp_path, CARD)
+    assert store.missing([FIRST]) == [FIRST]
+    (sentence,) = store.strangers()
+    assert sentence.startswith("1 clips of this model were made before engine 1 and")
+    assert "gc --engine 0` removes them" in sentence
+    put_clip(store, FIRST)
+    assert (old / f"{FIRST.key}.json").read_text() == '{"schema": 1}'
+
+
+@pytest.mark.parametrize("layout", ['{"layout": 3}', '{"layout": 1}', "[]"])
+def test_a_store_that_another_version_laid_out_is_refused(
+    store: Store, layout: str
+) -> None:
+    (Path(store.root) / "layout.json").write_text(layout)
+    before = tree(Path(store.root))
+    with pytest.raises(StoreError, match=r"store` must have layout 2, got .* another"):
+        reopened(store)
+    assert tree(Path(store.root)) == before
+
+
+def test_opening_a_store_again_writes_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(*args: Any) -> None:
+        pytest.fail("something was written")
+
+    monkeypatch.setattr(LocalDisk, "write", write)
+    assert reopened(store).verify(PLAN.keys) == []
+
+
+# --- what the time is -------------------------------------------------------------
+
+
+def test_without_a_given_time_it_is_that_of_the_clock(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    before = int(time.time())
+    put_clip(store, PLAN.clips[3])
+    said = store.record(PLAN.clips[3].key)["provenance"]["time"]
+    then = datetime.strptime(said, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    assert before <= then.timestamp() <= time.time()
+
+
+def test_a_given_time_that_is_none_is_refused(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
+    with pytest.raises(StoreError, match="must be seconds since 1970, got yesterday"):
+        put_clip(store, PLAN.clips[3])
+    assert not reopened(store).has(PLAN.clips[3].key)
+
+
+def test_the_record_does_not_name_the_machine(store: Store) -> None:
+    text = json.dumps(store.record(FIRST.key))
+    assert socket.gethostname() not in text
+    assert str(Path(store.root)) not in text
 
 
 # --- open formats -----------------------------------------------------------------
@@ -177,10 +436,10 @@ def test_parquet_has_one_row_for_each_layer_half_and_site(store: Store) -> None:
     for row in rows:
         half = HALVES.index(row["half"])
         for name in STATISTICS:
-            expected = getattr(capture, name)[row["layer"], half]
+            expected = getattr(capture, name)[0, row["layer"], half]
             assert row[name] == expected.tolist()
         for name in WINDOWED:  # one window after the other
-            expected = getattr(capture, name)[row["layer"], half]
+            expected = getattr(capture, name)[0, row["layer"], half]
             assert row[name] == expected.ravel().tolist()
     assert table.schema.metadata == {b"d_model": b"3", b"windows": b"8"}
 
@@ -219,9 +478,41 @@ def test_metadata_lists_every_clip_with_its_file_first(store: Store) -> None:
         assert row["duration"] == "0.1"
 
 
+def test_metadata_that_somebody_edited_is_written_anew(store: Store) -> None:
+    store.write_metadata()
+    path = store.directory / "audio" / "metadata.csv"
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"happy", b"sad"))
+    store.write_metadata()
+    assert path.read_bytes() == whole
+
+
+def test_metadata_forgets_what_was_removed(store: Store) -> None:
+    store.write_metadata()
+    store.disk.remove(f"{store.folder}/records/{FIRST.key}.json")
+    store.write_metadata()
+    text = (store.directory / "audio" / "metadata.csv").read_text()
+    assert FIRST.key not in text
+    assert len(text.splitlines()) == 1 + 2
+
+
+def test_metadata_reads_only_the_records_that_are_new(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write_metadata()
+    again = reopened(store)
+    put_clip(again, PLAN.clips[3])
+    monkeypatch.setattr(
+        again, "_read_record", lambda key: pytest.fail("a known record was read")
+    )
+    again.write_metadata()
+    text = (store.directory / "audio" / "metadata.csv").read_text()
+    assert len(text.splitlines()) == 1 + 4
+
+
 def test_metadata_follows_what_is_added(store: Store) -> None:
     store.write_metadata()
-    put(store, PLAN.clips[3])
+    put_clip(store, PLAN.clips[3])
     store.write_metadata()
     lines = (store.directory / "audio" / "metadata.csv").read_text().splitlines()
     assert len(lines) == 1 + 4
@@ -239,8 +530,8 @@ def test_a_clip_that_is_not_finite_comes_back_as_it_was_and_is_named(
     clip = PLAN.clips[3]
     places = (("null", 1, 5), ("conditional", 1, 6))
     capture = make_capture(clip.seed, not_finite=places)
-    capture.mean[1, 1] = np.nan
-    capture.variance[1, 0, 2] = np.inf
+    capture.mean[0, 1, 1] = np.nan
+    capture.variance[0, 1, 0, 2] = np.inf
     audio = make_audio(clip.seed)
     audio[:3] = np.nan, np.inf, -np.inf
     store.put(clip, audio, capture, generation=GENERATION, provenance=PROVENANCE)
@@ -248,9 +539,9 @@ def test_a_clip_that_is_not_finite_comes_back_as_it_was_and_is_named(
     assert again.record(clip.key)["not_finite"] == [list(place) for place in places]
     assert again.record(clip.key)["peak"] is None
     found = again.captures([clip.key], "mean")[0]
-    np.testing.assert_array_equal(found, capture.mean)
+    np.testing.assert_array_equal(found, capture.mean[0])
     found = again.captures([clip.key], "variance")[0]
-    np.testing.assert_array_equal(found, capture.variance)
+    np.testing.assert_array_equal(found, capture.variance[0])
     samples, _ = again.audio(clip.key)
     np.testing.assert_allclose(samples[:3], [0, 1, -1], atol=1 / 32767)
 
@@ -345,14 +636,19 @@ def test_damage_is_found_reported_and_mended(
     path = store.directory / name.format(key=FIRST.key)
     spoil(path)
     again = reopened(store)
+    if not name.startswith("audio"):
+        with pytest.raises(StoreError, match=FIRST.key):
+            again.captures([FIRST.key], "mean")
+    (report,) = again.verify(PLAN.keys)
+    assert FIRST.key in report
     assert again.missing(CLIPS) == [FIRST]
     assert not again.has(FIRST.key)
-    (report,) = again.damage_reports()
-    assert FIRST.key in report
+    assert again.damage_reports() == [report]
     assert reopened(store).damage_reports() == [report]  # by any worker
     with pytest.raises(StoreError, match=FIRST.key):
         again.captures([FIRST.key], "mean")
-    put(again, FIRST)
+    put_clip(again, FIRST)
+    assert reopened(store).verify(PLAN.keys) == []
     assert reopened(store).missing(CLIPS) == []
     mended = tree(store.directory)
     del mended["damage.txt"]
@@ -362,8 +658,9 @@ def test_damage_is_found_reported_and_mended(
 def test_damage_to_a_file_is_named(store: Store) -> None:
     flip_a_bit(store.audio_path(FIRST.key))
     again = reopened(store)
-    assert not again.has(FIRST.key)
-    assert again.damage_reports() == [
+    with pytest.raises(StoreError, match=r"wav does not match its checksum\. Run"):
+        again.audio(FIRST.key)
+    assert again.verify([FIRST.key]) == [
         f"Clip {FIRST.key}: audio/{FIRST.key}.wav does not match its checksum; it was "
         "generated again."
     ]
@@ -374,8 +671,10 @@ def test_a_record_of_another_clip_is_damage(store: Store) -> None:
     content = (records / f"{CLIPS[1].key}.json").read_bytes()
     (records / f"{FIRST.key}.json").write_bytes(content)
     again = reopened(store)
+    with pytest.raises(StoreError, match=f"record is that of clip {CLIPS[1].key}"):
+        again.record(FIRST.key)
+    assert len(again.verify(PLAN.keys)) == 1
     assert again.missing(CLIPS) == [FIRST]
-    assert len(again.damage_reports()) == 1
 
 
 def test_swapped_captures_are_damage(store: Store) -> None:
@@ -385,7 +684,12 @@ def test_swapped_captures_are_damage(store: Store) -> None:
     first, second = one.read_bytes(), two.read_bytes()
     one.write_bytes(second)
     two.write_bytes(first)
-    assert reopened(store).missing(CLIPS) == list(CLIPS[:2])
+    again = reopened(store)
+    for clip in CLIPS[:2]:
+        with pytest.raises(StoreError, match="parquet does not match its checksum"):
+            again.captures([clip.key], "mean")
+    assert len(again.verify(PLAN.keys)) == 2
+    assert again.missing(CLIPS) == list(CLIPS[:2])
 
 
 def test_what_was_established_and_then_changed_is_as_good_as_missing(
@@ -404,6 +708,7 @@ def test_what_was_established_and_then_changed_is_as_good_as_missing(
 
 def test_a_sound_store_reports_no_damage(store: Store) -> None:
     again = reopened(store)
+    assert again.verify(PLAN.keys) == []
     assert again.missing(CLIPS) == []
     assert again.damage_reports() == []
     assert not (store.directory / "damage.txt").exists()
@@ -435,16 +740,16 @@ def test_on_a_full_disk_the_clip_is_not_there_and_earlier_ones_are(
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
         with pytest.raises(FileError, match="the disk is full"):
-            put(store, clip)
+            put_clip(store, clip)
     assert len(calls) == write + 1
     for seen in (store, reopened(store)):
         assert not seen.has(clip.key)
+        assert seen.verify(PLAN.keys) == []
         assert seen.missing(CLIPS) == []
-        assert seen.damage_reports() == []
     after = tree(store.directory)
     assert {name: after[name] for name in before} == before
     assert not any("partial" in name for name in after)
-    put(store, clip)  # room was made
+    put_clip(store, clip)  # room was made
     assert reopened(store).missing(PLAN.clips[:4]) == []
 
 
@@ -453,7 +758,7 @@ def test_on_a_full_disk_metadata_stays_as_it_was(
 ) -> None:
     store.write_metadata()
     before = tree(store.directory)
-    put(store, PLAN.clips[3])
+    put_clip(store, PLAN.clips[3])
 
     def full(*args: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -462,22 +767,3 @@ def test_on_a_full_disk_metadata_stays_as_it_was(
     with pytest.raises(FileError, match="the disk is full"):
         store.write_metadata()
     assert tree(store.directory)["audio/metadata.csv"] == before["audio/metadata.csv"]
-
-
-# --- leases -----------------------------------------------------------------------
-
-
-def test_a_lease_has_one_holder_at_a_time(store: Store) -> None:
-    with store.lease("clip").acquire(timeout=0):
-        with pytest.raises(Timeout):
-            reopened(store).lease("clip").acquire(timeout=0)
-        with reopened(store).lease("other").acquire(timeout=0):
-            pass
-    with reopened(store).lease("clip").acquire(timeout=0):
-        pass
-
-
-def test_leases_that_cannot_be_made_are_an_error_of_the_store(store: Store) -> None:
-    (store.directory / "leases").write_text("not a directory")
-    with pytest.raises((StoreError, FileError), match="leases` cannot be written"):
-        store.lease("clip")

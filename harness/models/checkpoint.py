@@ -217,6 +217,7 @@ def describe(checkpoint: Checkpoint) -> ModelCard:
             fingerprint=fingerprint(files),
             layers=transformer["num_layers"],
             d_model=transformer["dim"],
+            heads=transformer["num_heads"],
             codebooks=transformer["n_q"],
             vocabulary=transformer["card"],
             delays=tuple(delays),

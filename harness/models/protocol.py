@@ -29,6 +29,7 @@ class ModelCard:
     fingerprint: str  # of weights, configuration and text encoder
     layers: int
     d_model: int
+    heads: int
     codebooks: int
     vocabulary: int  # codes per codebook
     delays: tuple[int, ...]  # steps by which each codebook lags

@@ -1,5 +1,9 @@
 """Running moments of activations: all layers, all steps, memory that does not grow.
 
+The engine hands over what it computes, layer by layer; a few steps are held, then added
+to the moments of their window and forgotten. Whoever wants every step (see
+`harness.sampling.resolved`) is handed the same few steps before they go.
+
 Conventions
 -----------
 Rows are the engine's: conditional first, null second. Moments are float32 on the
@@ -7,32 +11,42 @@ model's device, one set for each time window; windows are equal shares of the st
 
 References
 ----------
-Welford (1962), doi:10.1080/00401706.1962.10490022, for moments that survive a mean
-much larger than the spread; Chan, Golub & LeVeque (1983),
-doi:10.1080/00031305.1983.10483115, for adding up those of the windows.
+Chan, Golub & LeVeque (1983), doi:10.1080/00031305.1983.10483115, for adding up moments
+of parts without losing a spread that is much smaller than the mean.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from harness.sampling.summary import HALVES, ClipCapture
+from harness.captures import HALVES, ClipCapture
+from harness.sampling.cursor import Cursor
 
-__all__ = ["CaptureError", "MomentCapture"]
+__all__ = ["ActivationCapture", "CaptureError"]
+
+_HELD_STEPS = 16  # memory against passes over the moments; measured flat from 8 to 32
 
 
 class CaptureError(Exception):
     """Activations were not captured as they must be."""
 
 
-class MomentCapture:
-    """Accumulates while the engine decodes one micro-batch."""
+class ActivationCapture:
+    """Accumulates while the engine decodes one micro-batch.
+
+    Where it is set, `on_held(first_step, held)` hears of every few steps once: `held`
+    is `(steps, sites, layers, rows, d_model)` float32 and is overwritten afterwards.
+    """
 
     def __init__(
         self,
         *,
+        sites: tuple[str, ...] = ("resid_post",),
         layers: int,
         rows: int,
         width: int,
@@ -40,47 +54,108 @@ class MomentCapture:
         windows: int,
         device: torch.device,
     ) -> None:
-        shape = (layers, windows, rows, width)
-        self.mean, self.squares, self.magnitude = (
-            torch.zeros(shape, dtype=torch.float32, device=device) for _ in range(3)
-        )
-        self.first = torch.zeros(
-            layers, rows, width, dtype=torch.float32, device=device
-        )
-        self.bad_step = torch.full((layers, rows), -1, dtype=torch.int32, device=device)
-        self.counts = np.zeros((layers, windows), dtype=np.int64)
+        one = (len(sites), layers, rows, width)
+        self.sites = {site: index for index, site in enumerate(sites)}
         self.steps = steps
-        self._next = [0] * layers
+        self.held_steps = min(_HELD_STEPS, -(-steps // windows))
+        self.held = torch.zeros(
+            self.held_steps, *one, dtype=torch.float32, device=device
+        )
+        moments = torch.zeros(3, windows, *one, dtype=torch.float32, device=device)
+        self.mean, self.squares, self.magnitude = moments
+        self.first = torch.zeros(one, dtype=torch.float32, device=device)
+        self.bad_step = torch.full(one[:-1], steps, device=device)
+        self.counts = np.zeros(windows, dtype=np.int64)
+        # Steps so far: by site and layer as they come, as they are closed, and added.
+        self.taken = np.zeros((len(sites), layers), dtype=np.int64)
+        self.closed = self._added = 0
+        self.on_held: Callable[[int, Tensor], None] | None = None
 
-    def add(self, layer: int, step: int, hidden: Tensor) -> None:
-        """Take the residual stream after `layer` at `step`, `(rows, d_model)`.
+    def restart(self) -> None:
+        """Forget everything; the tensors stay where they are."""
+        for tensor in (self.held, self.mean, self.squares, self.magnitude, self.first):
+            tensor.zero_()
+        self.bad_step.fill_(self.steps)
+        self.counts[:] = 0
+        self.taken[:] = 0
+        self.closed = self._added = 0
+        self.on_held = None
+
+    def add(self, site: str, layer: int, values: Tensor, cursor: Cursor) -> None:
+        """Take the activations `(rows, d_model)` of one site and layer at this step.
+
+        Where only the first rows are given, the others are zero. A site that was not
+        asked for is passed over.
+        """
+        index = self.sites.get(site)
+        if index is None:
+            return
+        self.taken[index, layer] += 1
+        cursor.write_held(self.held[:, index, layer, : len(values)], values)
+
+    def close_step(self) -> None:
+        """All layers have been taken once; called once after each step.
 
         Raises
         ------
         CaptureError
-            If this is not the step that follows the last one of this layer.
+            If a layer was missed or came twice, or there are more steps than implied.
         """
-        if step != self._next[layer]:
+        self.closed += 1
+        wrong = np.argwhere(self.taken != self.closed)
+        if len(wrong):
+            site, layer = wrong[0]
+            times = 1 + self.taken[site, layer] - self.closed
             msg = (
-                f"Layer {layer} must be captured at step {self._next[layer]} next, got "
-                f"step {step}: a step was missed or came twice. The engine is broken."
+                f"Layer {layer} must be captured once at step {self.closed - 1}, got "
+                f"{times} times at `{list(self.sites)[site]}`. The engine is broken."
             )
             raise CaptureError(msg)
-        self._next[layer] = step + 1
-        values = hidden.float()
-        window = step * self.counts.shape[1] // self.steps
-        self.counts[layer, window] += 1
-        count = int(self.counts[layer, window])
-        mean = self.mean[layer, window]
-        from_old_mean = values - mean
-        mean += from_old_mean / count
-        self.squares[layer, window] += from_old_mean * (values - mean)
-        magnitude = self.magnitude[layer, window]
-        magnitude += (values.abs() - magnitude) / count
-        if step == 0:
-            self.first[layer] = values
-        newly_bad = ~torch.isfinite(values.sum(-1)) & (self.bad_step[layer] < 0)
-        self.bad_step[layer].masked_fill_(newly_bad, step)
+        if self.closed > self.steps:
+            msg = (
+                f"Step {self.closed - 1} must not be: the clip has {self.steps} steps. "
+                "The engine is broken."
+            )
+            raise CaptureError(msg)
+        window_ends = self._window(self.closed) != self._window(self.closed - 1)
+        if self.slot == self.held_steps or window_ends:
+            self._add_held(self.slot)
+
+    def _window(self, step: int) -> int:
+        return step * len(self.counts) // self.steps
+
+    @property
+    def slot(self) -> int:
+        """Where among the held steps the current one is to be written."""
+        return self.closed - self._added
+
+    def _add_held(self, count: int) -> None:
+        """Add the held steps, all of one window, to its moments."""
+        held = self.held[:count]
+        if self.on_held is not None:
+            self.on_held(self._added, held)
+        if self._added == 0:
+            self.first.copy_(held[0])
+        self._note_bad_steps(held)
+        window = self._window(self._added)
+        before = int(self.counts[window])
+        after = self.counts[window] = before + count
+        self._added += count
+        share = count / int(after)
+        mean = held.mean(0)
+        self.magnitude[window].lerp_(held.abs().mean(0), share)
+        squares = held.sub_(mean).square_().sum(0)
+        shift = mean.sub_(self.mean[window])
+        self.squares[window].add_(squares)
+        self.squares[window].addcmul_(shift, shift, value=before * share)
+        self.mean[window].add_(shift, alpha=share)
+
+    def _note_bad_steps(self, held: Tensor) -> None:
+        finite = torch.isfinite(held.sum(-1))  # (steps, sites, layers, rows)
+        steps = torch.arange(len(held), device=held.device) + self._added
+        steps = steps[:, None, None, None].expand_as(finite)
+        first = steps.masked_fill(finite, self.steps).amin(0)
+        torch.minimum(self.bad_step, first, out=self.bad_step)
 
     def clips(self) -> list[ClipCapture]:
         """One capture per clip of the micro-batch."""
@@ -88,49 +163,49 @@ class MomentCapture:
             t.cpu().numpy().astype(np.float64)
             for t in (self.mean, self.squares, self.magnitude)
         )
-        counts = self.counts[:, :, None, None]
+        counts = self.counts[:, None, None, None, None]
         # A clip shorter than the windows leaves some of them empty, and at zero.
         variances = squares / np.maximum(counts, 1)
-        shares = counts / counts.sum(axis=1, keepdims=True)
+        shares = counts / counts.sum()
         with np.errstate(invalid="ignore", over="ignore"):
-            mean = (shares * means).sum(axis=1)
-            spread = variances + (means - mean[:, None]) ** 2
-            whole = {
+            mean = (shares * means).sum(axis=0)
+            spread = variances + (means - mean) ** 2
+            whole: dict[str, Any] = {
                 "mean": mean,
-                "variance": (shares * spread).sum(axis=1),
-                "magnitude": (shares * magnitudes).sum(axis=1),
+                "variance": (shares * spread).sum(axis=0),
+                "magnitude": (shares * magnitudes).sum(axis=0),
                 "first_step": self.first.cpu().numpy(),
             }
-        windows = {
+        windows: dict[str, Any] = {
             "window_mean": means,
             "window_variance": variances,
             "window_magnitude": magnitudes,
         }
-        bad = self.bad_step.cpu().numpy()
-        steps = tuple(int(n) for n in self.counts.sum(axis=1))
+        bad = self.bad_step.cpu().numpy().min(axis=0)  # (layers, rows)
+        steps = tuple(int(n) for n in self.taken.min(axis=0))
         clips = bad.shape[1] // 2
         return [
             ClipCapture(
-                **{k: _float32(v[:, [c, clips + c]]) for k, v in whole.items()},
+                sites=tuple(self.sites),
+                **{k: _float32(v[:, :, [c, clips + c]]) for k, v in whole.items()},
                 **{
-                    k: _float32(v[:, :, [c, clips + c]].swapaxes(1, 2))
+                    k: _float32(np.moveaxis(v[:, :, :, [c, clips + c]], 0, 3))
                     for k, v in windows.items()
                 },
                 steps=steps,
-                not_finite=_bad_places(bad[:, [c, clips + c]]),
+                not_finite=self._bad_places(bad[:, [c, clips + c]]),
             )
             for c in range(clips)
         ]
 
+    def _bad_places(self, bad: np.ndarray) -> tuple[tuple[str, int, int], ...]:
+        return tuple(
+            (HALVES[half], layer, int(bad[layer, half]))
+            for layer in range(bad.shape[0])
+            for half in range(2)
+            if bad[layer, half] < self.steps
+        )
 
-def _bad_places(bad: np.ndarray) -> tuple[tuple[str, int, int], ...]:
-    return tuple(
-        (HALVES[half], layer, int(bad[layer, half]))
-        for layer in range(bad.shape[0])
-        for half in range(2)
-        if bad[layer, half] >= 0
-    )
 
-
-def _float32(values: np.ndarray) -> np.ndarray:
+def _float32(values: np.ndarray) -> Any:
     return np.ascontiguousarray(values, dtype=np.float32)

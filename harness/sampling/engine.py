@@ -1,10 +1,9 @@
 """Decode audiocraft's `LMModel` weights, capturing every layer at every step.
 
-The arithmetic is that of `audiocraft.modules.transformer` in streaming mode, done with
-key/value caches of fixed size, cross-attention keys and values computed once per
-prompt, and text that is never padded. Randomness belongs to the clip: one uniform
-number per step and codebook from a Philox stream keyed by the clip's seed, used by
-inverse CDF.
+The arithmetic is that of audiocraft in streaming mode, done with key/value caches of
+fixed size, cross-attention keys and values computed once per prompt, and text that is
+never padded. Nothing that a step does depends on the clock, on the number of clips that
+are still to be made, or on other clips of the micro-batch.
 
 Conventions
 -----------
@@ -17,26 +16,29 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from audiocraft.models.lm import LMModel
-from audiocraft.modules.transformer import (
-    StreamingMultiheadAttention,
-    StreamingTransformerLayer,
-    create_sin_embedding,
-)
+from audiocraft.modules.transformer import create_sin_embedding
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.models.protocol import ModelError, TextCondition
-from harness.sampling.capture import MomentCapture
-from harness.sampling.plan import Generation
+from harness.captures import ClipCapture, resolved_shapes
+from harness.models.protocol import TextCondition
+from harness.plan import CAPTURE, CaptureSpec, Generation
+from harness.sampling.capture import ActivationCapture
+from harness.sampling.codes import guided, sample, uniforms
+from harness.sampling.cursor import Cursor
+from harness.sampling.graphs import DeviceSteps
+from harness.sampling.layers import Layer, check_supported
+from harness.sampling.linear import linear_map
+from harness.sampling.maps import AttentionMaps
 
-__all__ = ["Decoded", "Decoder", "uniforms"]
+__all__ = ["Decoded", "Decoder", "text_bucket"]
 
 _TEXT_BUCKET = (
     32  # text is padded (and masked) to multiples of this: shapes decide bits
 )
+OnHeld = Callable[[int, Tensor, AttentionMaps], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +46,7 @@ class Decoded:
     """What one micro-batch gave."""
 
     codes: Tensor  # int64 (clips, codebooks, frames)
-    capture: MomentCapture
-
-
-def uniforms(seed: int, *, steps: int, codebooks: int) -> np.ndarray:
-    """The clip's random numbers, float64 `(steps, codebooks)` in [0, 1)."""
-    stream = np.random.Generator(np.random.Philox(key=seed))
-    return stream.random((steps, codebooks))
+    captures: list[ClipCapture]
 
 
 def text_bucket(condition: TextCondition) -> tuple[int, int]:
@@ -62,6 +58,9 @@ def text_bucket(condition: TextCondition) -> tuple[int, int]:
 class Decoder:
     """Samples codes for micro-batches of prompts.
 
+    `on_device` (on CUDA) steps find their place on the device, so that their kernels
+    can be recorded and replayed.
+
     Raises
     ------
     ModelError
@@ -69,10 +68,44 @@ class Decoder:
     """
 
     def __init__(self, model: LMModel) -> None:
-        _check_supported(model)
+        check_supported(model)
         self.model = model
-        self.layers = [_Layer(layer) for layer in model.transformer.layers]
-        self.weight = model.linears[0].weight
+        weights = [linear.weight for linear in model.linears]
+        biases = [linear.bias for linear in model.linears]
+        self.device, self.dtype = weights[0].device, weights[0].dtype
+        self.layers = [Layer(x, i) for i, x in enumerate(model.transformer.layers)]
+        self.heads = linear_map(
+            torch.cat(weights), None if biases[0] is None else torch.cat(biases)
+        )
+        # One table for all codebooks, and where each begins in it.
+        tables = [table.weight.detach() for table in model.emb]
+        self.embeddings = torch.cat(tables)
+        starts = torch.arange(len(tables), device=self.device) * len(tables[0])
+        self.starts = starts[None]
+        self.on_device = self.device.type == "cuda"
+        self._batch: _MicroBatch | None = None
+        self._shape: _Shape | None = None
+
+    def shapes(
+        self, condition: TextCondition, spec: CaptureSpec, *, frames: int
+    ) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of what is time-resolved of a clip of this prompt."""
+        steps = self.steps(frames)
+        return {
+            **resolved_shapes(
+                spec,
+                steps=steps,
+                d_model=self.model.dim,
+                heads=self.layers[0].heads,
+                positions=condition.prefix.shape[1] + steps,
+                tokens=len(condition.cross),
+            )
+        }
+
+    def steps(self, frames: int) -> int:
+        """Decoding steps for `frames`, as the delay pattern implies."""
+        pattern = self.model.pattern_provider.get_pattern(frames)
+        return len(pattern.layout) - 1
 
     @torch.no_grad()
     def decode(
@@ -82,253 +115,202 @@ class Decoder:
         generation: Generation,
         *,
         frames: int,
-        windows: int,
+        capture: CaptureSpec = CAPTURE,
         forced_codes: Tensor | None = None,
         on_step: Callable[[int, int], None] | None = None,
+        on_held: OnHeld | None = None,
     ) -> Decoded:
         """Sample `frames` frames for each prompt.
 
         With `forced_codes` `(clips, codebooks, frames)` nothing is sampled; the model
-        is fed these codes instead.
+        is fed these codes instead. `on_held(first_step, held, maps)` is handed every
+        step of the activations once, a few at a time.
         """
-        sequence, mask = self._pattern(len(seeds), frames, forced_codes)
-        steps = sequence.shape[-1] - 1
-        draws = self._draws(seeds, steps)
-        state = self._prefill(conditions, steps)
-        capture = MomentCapture(
-            layers=len(self.layers),
-            rows=2 * len(seeds),
-            width=self.model.dim,
-            steps=steps,
-            windows=windows,
-            device=self.weight.device,
+        longest = max(text_bucket(c)[0] for c in conditions)
+        shape = _Shape(
+            clips=len(seeds),
+            frames=frames,
+            tokens=longest,
+            prefix=conditions[0].prefix.shape[1],
+            generation=generation,
+            capture=capture,
         )
-        for step in range(steps):
-            logits = self._forward(sequence[..., step], state, step, capture)
-            tokens = sample(
-                _guided(logits, generation.cfg_coef), draws[:, step], generation
-            )
-            following = sequence[..., step + 1]
-            tokens = torch.where(mask[:, step + 1], tokens, self.model.special_token_id)
-            sequence[..., step + 1] = torch.where(following == -1, tokens, following)
+        if shape != self._shape:
+            self._batch = None  # room for the next, if it is on a full device
+            self._batch, self._shape = _MicroBatch(self, shape), shape
+        batch = self._batch
+        assert batch is not None
+        batch.start(conditions, seeds, forced_codes, on_held)
+        for step in range(batch.steps):
+            batch.take_step(step)
+            batch.capture.close_step()
             if on_step is not None:
-                on_step(step + 1, steps)
-        pattern = self.model.pattern_provider.get_pattern(frames)
-        codes, _, _ = pattern.revert_pattern_sequence(sequence, special_token=-1)
-        return Decoded(codes=codes[..., :frames], capture=capture)
+                on_step(step + 1, batch.steps)
+        return Decoded(codes=batch.codes(), captures=batch.capture.clips())
 
-    def _pattern(
-        self, clips: int, frames: int, forced_codes: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """The interleaved sequence, -1 where it is yet unknown, and its mask."""
-        codes = forced_codes
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shape:
+    """What decides all shapes of a micro-batch, and so what can be used again."""
+
+    clips: int
+    frames: int
+    tokens: int
+    prefix: int
+    generation: Generation
+    capture: CaptureSpec
+
+
+class _MicroBatch:
+    """The state of micro-batches of one shape; its tensors stay where they are."""
+
+    def __init__(self, decoder: Decoder, shape: _Shape) -> None:
+        self.decoder, self.shape = decoder, shape
+        self.device = decoder.device
+        self.offset = shape.prefix
+        pattern = decoder.model.pattern_provider.get_pattern(shape.frames)
+        self.pattern = pattern
+        self.steps = len(pattern.layout) - 1
+        self.sequence, self.mask = self._sequence(None)
+        codebooks = decoder.model.num_codebooks
+        self.draws = torch.zeros(
+            shape.clips, self.steps, codebooks, dtype=torch.float64, device=self.device
+        )
+        length = self.offset + self.steps
+        self.positions = self._positions(length)
+        self.memories = [
+            layer.room(clips=shape.clips, tokens=shape.tokens, positions=length)
+            for layer in decoder.layers
+        ]
+        self.capture = ActivationCapture(
+            sites=shape.capture.sites,
+            layers=len(decoder.layers),
+            rows=2 * shape.clips,
+            width=decoder.model.dim,
+            steps=self.steps,
+            windows=shape.capture.windows,
+            device=self.device,
+        )
+        self.maps = AttentionMaps(
+            layers=shape.capture.attention_layers,
+            held_steps=self.capture.held_steps,
+            clips=shape.clips,
+            heads=decoder.layers[0].heads,
+            positions=length,
+            tokens=shape.tokens,
+            device=self.device,
+        )
+        self.take_step: Callable[[int], None] = self._take_step
+        if decoder.on_device:
+            self.take_step = DeviceSteps(self)
+
+    def start(
+        self,
+        conditions: Sequence[TextCondition],
+        seeds: Sequence[int],
+        forced_codes: Tensor | None,
+        on_held: OnHeld | None,
+    ) -> None:
+        """Begin with other clips."""
+        sequence, _ = self._sequence(forced_codes)
+        self.sequence.copy_(sequence)
+        _, steps, codebooks = self.draws.shape
+        draws = uniforms(seeds, steps=steps, codebooks=codebooks)
+        self.draws.copy_(torch.from_numpy(draws))
+        self.capture.restart()
+        if on_held is not None:
+            self.capture.on_held = lambda first, held: on_held(first, held, self.maps)
+        self.maps.restart()
+        text, mask = self._text(conditions)
+        for layer, memory in zip(self.decoder.layers, self.memories, strict=True):
+            layer.read(text, mask, memory)
+        if self.offset:
+            prefix = torch.stack([c.prefix for c in conditions], dim=1).flatten(0, 1)
+            self._prefill(prefix)
+
+    def _take_step(self, step: int) -> None:
+        self.run(Cursor(step, offset=self.offset, slot=self.capture.slot))
+
+    def run(self, cursor: Cursor) -> None:
+        """One step of all clips: from the codes fed to the codes that follow.
+
+        Taking the same step twice changes nothing.
+        """
+        generation = self.shape.generation
+        logits = self._logits(cursor.read(self.sequence, 2), cursor)
+        drawn = sample(
+            guided(logits, generation.cfg_coef), cursor.read(self.draws, 1), generation
+        )
+        special = self.decoder.model.special_token_id
+        drawn = torch.where(cursor.read(self.mask, 1, ahead=1), drawn, special)
+        following = cursor.read(self.sequence, 2, ahead=1)
+        # -1 is what is yet unknown; what is known was forced.
+        following = torch.where(following == -1, drawn, following)
+        cursor.write(self.sequence, 2, following, ahead=1)
+
+    def _logits(self, tokens: Tensor, cursor: Cursor) -> Tensor:
+        """Codes `(clips, codebooks)` to logits `(rows, codebooks, vocabulary)`."""
+        decoder = self.decoder
+        embedded = F.embedding_bag(
+            tokens + decoder.starts, decoder.embeddings, mode="sum"
+        )
+        embedded = embedded + cursor.read_position(self.positions, 0)
+        hidden = torch.cat([embedded, embedded])[:, None]
+        for layer, memory in zip(decoder.layers, self.memories, strict=True):
+            hidden = layer(hidden, memory, cursor, self.capture, self.maps)
+        out = hidden[:, 0]
+        if decoder.model.out_norm is not None:
+            out = decoder.model.out_norm(out)
+        return decoder.heads(out).view(len(out), tokens.shape[1], -1)
+
+    def codes(self) -> Tensor:
+        """What was decoded, `(clips, codebooks, frames)`."""
+        codes, _, _ = self.pattern.revert_pattern_sequence(
+            self.sequence, special_token=-1
+        )
+        return codes[..., : self.shape.frames]
+
+    def _sequence(self, forced_codes: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The interleaved codes, -1 where they are yet unknown, and their mask."""
+        model, codes = self.decoder.model, forced_codes
         if codes is None:
-            codes = torch.full((clips, self.model.num_codebooks, frames), -1)
-        pattern = self.model.pattern_provider.get_pattern(frames)
-        sequence, _, mask = pattern.build_pattern_sequence(
-            codes.to(self.weight.device), self.model.special_token_id
+            shape = (self.shape.clips, model.num_codebooks, self.shape.frames)
+            codes = torch.full(shape, -1)
+        sequence, _, mask = self.pattern.build_pattern_sequence(
+            codes.to(self.device), model.special_token_id
         )
         return sequence, mask
 
-    def _draws(self, seeds: Sequence[int], steps: int) -> Tensor:
-        codebooks = self.model.num_codebooks
-        numbers = [uniforms(s, steps=steps, codebooks=codebooks) for s in seeds]
-        return torch.from_numpy(np.stack(numbers)).to(self.weight.device)
-
-    def _prefill(self, conditions: Sequence[TextCondition], steps: int) -> _State:
-        """Empty caches, text keys and values, and the prefix run through all layers."""
-        device, dtype = self.weight.device, self.weight.dtype
-        longest = max(text_bucket(c)[0] for c in conditions)
+    def _text(self, conditions: Sequence[TextCondition]) -> tuple[Tensor, Tensor]:
+        """Text `(clips, tokens, d_model)`, padded, and the mask that hides padding."""
+        decoder, tokens = self.decoder, self.shape.tokens
         text = torch.zeros(
-            len(conditions), longest, self.model.dim, device=device, dtype=dtype
+            len(conditions),
+            tokens,
+            decoder.model.dim,
+            device=self.device,
+            dtype=decoder.dtype,
         )
-        mask = torch.full(
-            (len(conditions), 1, 1, longest), -torch.inf, device=device, dtype=dtype
-        )
+        mask = text.new_full((len(conditions), 1, 1, tokens), -torch.inf)
         for row, condition in enumerate(conditions):
             text[row, : len(condition.cross)] = condition.cross
             mask[row, ..., : len(condition.cross)] = 0
-        prefix = torch.stack([c.prefix for c in conditions], dim=1).flatten(0, 1)
-        offset = prefix.shape[1]
-        state = _State(
-            offset=offset,
-            text_mask=mask,
-            caches=[
-                layer.caches(2 * len(conditions), offset + steps)
-                for layer in self.layers
-            ],
-            text=[layer.text_keys_values(text) for layer in self.layers]
-            if longest
-            else None,
-        )
-        if offset:
-            hidden = prefix + self._positions(0, offset)
-            for index, layer in enumerate(self.layers):
-                hidden = layer(hidden, state, index, start=0)
-        return state
+        return text, mask
 
-    def _positions(self, start: int, count: int) -> Tensor:
-        transformer = self.model.transformer
-        index = torch.arange(start, start + count, device=self.weight.device)
+    def _positions(self, count: int) -> Tensor:
+        """Sinusoidal positions `(count, d_model)`."""
+        transformer = self.decoder.model.transformer
         embedding = create_sin_embedding(
-            index.view(1, -1, 1),
-            self.model.dim,
+            torch.arange(count, device=self.device).view(1, -1, 1),
+            self.decoder.model.dim,
             max_period=transformer.max_period,
-            dtype=self.weight.dtype,
+            dtype=self.decoder.dtype,
         )
-        return transformer.positional_scale * embedding
+        return transformer.positional_scale * embedding[0]
 
-    def _forward(
-        self, tokens: Tensor, state: _State, step: int, capture: MomentCapture
-    ) -> Tensor:
-        """Tokens `(clips, codebooks)` to logits `(rows, codebooks, vocabulary)`."""
-        embedded = [emb(tokens[:, k]) for k, emb in enumerate(self.model.emb)]
-        hidden = torch.stack(embedded).sum(0)
-        hidden = torch.cat([hidden, hidden])[:, None]
-        position = state.offset + step
-        hidden = hidden + self._positions(position, 1)
-        for index, layer in enumerate(self.layers):
-            hidden = layer(hidden, state, index, start=position)
-            capture.add(index, step, hidden[:, 0])
-        out = hidden[:, 0]
-        if self.model.out_norm is not None:
-            out = self.model.out_norm(out)
-        return torch.stack([linear(out) for linear in self.model.linears], dim=1)
-
-
-@dataclass(slots=True, kw_only=True)
-class _State:
-    offset: int  # length of the prefix
-    text_mask: Tensor
-    caches: list[tuple[Tensor, Tensor]]
-    text: list[tuple[Tensor, Tensor]] | None
-
-
-class _Layer:
-    """One transformer layer, on cached keys and values."""
-
-    def __init__(self, layer: StreamingTransformerLayer) -> None:
-        self.layer = layer
-        self.heads = layer.self_attn.num_heads
-        self.width = layer.self_attn.embed_dim
-
-    def caches(self, rows: int, length: int) -> tuple[Tensor, Tensor]:
-        weight = self.layer.self_attn.out_proj.weight
-        shape = (rows, self.heads, length, self.width // self.heads)
-        return weight.new_zeros(shape), weight.new_zeros(shape)
-
-    def text_keys_values(self, text: Tensor) -> tuple[Tensor, Tensor]:
-        attention = self.layer.cross_attention
-        _, keys, values = attention.in_proj_weight.chunk(3)
-        return self._split(F.linear(text, keys)), self._split(F.linear(text, values))
-
-    def _split(self, x: Tensor) -> Tensor:
-        rows, length, _ = x.shape
-        return x.view(rows, length, self.heads, -1).transpose(1, 2)
-
-    def __call__(self, x: Tensor, state: _State, index: int, *, start: int) -> Tensor:
-        layer = self.layer
-        x = x + layer.layer_scale_1(
-            self._self_attention(layer.norm1(x), state, index, start)
-        )
-        if state.text is not None:
-            crossed = self._cross_attention(layer.norm_cross(x), state, index)
-            x = torch.cat(
-                [
-                    x[: len(crossed)] + layer.layer_scale_cross(crossed),
-                    x[len(crossed) :],
-                ]
-            )
-        return x + layer.layer_scale_2(
-            layer.linear2(layer.activation(layer.linear1(layer.norm2(x))))
-        )
-
-    def _self_attention(
-        self, x: Tensor, state: _State, index: int, start: int
-    ) -> Tensor:
-        attention = self.layer.self_attn
-        query, key, value = F.linear(x, attention.in_proj_weight).chunk(3, dim=-1)
-        keys, values = state.caches[index]
-        stop = start + x.shape[1]
-        keys[:, :, start:stop] = self._split(key)
-        values[:, :, start:stop] = self._split(value)
-        mixed = F.scaled_dot_product_attention(
-            self._split(query),
-            keys[:, :, :stop],
-            values[:, :, :stop],
-            is_causal=x.shape[1] > 1,
-        )
-        return attention.out_proj(mixed.transpose(1, 2).flatten(2))
-
-    def _cross_attention(self, x: Tensor, state: _State, index: int) -> Tensor:
-        """Conditional rows only: a null row attends to nothing and gets exactly 0."""
-        attention = self.layer.cross_attention
-        assert state.text is not None
-        keys, values = state.text[index]
-        query = F.linear(x[: len(keys)], attention.in_proj_weight[: self.width])
-        mixed = F.scaled_dot_product_attention(
-            self._split(query), keys, values, attn_mask=state.text_mask
-        )
-        return attention.out_proj(mixed.transpose(1, 2).flatten(2))
-
-
-def _guided(logits: Tensor, cfg_coef: float) -> Tensor:
-    """Classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598, eq. 6)."""
-    conditional, null = logits.float().chunk(2)
-    return null + (conditional - null) * cfg_coef
-
-
-def sample(logits: Tensor, draws: Tensor, generation: Generation) -> Tensor:
-    """Draw codes by inverse CDF, in vocabulary order.
-
-    `logits` is `(clips, codebooks, vocabulary)`, `draws` `(clips, codebooks)` in [0,
-    1). Top-p is used where it is set, else top-k, as in audiocraft; temperature 0 is
-    greedy.
-    """
-    if generation.temperature == 0:
-        return logits.argmax(-1)
-    probabilities = torch.softmax(logits / generation.temperature, dim=-1)
-    if generation.top_p > 0:
-        ordered, order = probabilities.sort(dim=-1, descending=True, stable=True)
-        beyond = ordered.cumsum(-1) - ordered > generation.top_p
-        probabilities = probabilities.masked_fill(
-            torch.zeros_like(beyond).scatter(-1, order, beyond), 0.0
-        )
-    elif 0 < generation.top_k < probabilities.shape[-1]:
-        least = probabilities.topk(generation.top_k, dim=-1).values[..., -1:]
-        probabilities = probabilities.masked_fill(probabilities < least, 0.0)
-    cumulative = probabilities.double().cumsum(-1)
-    target = draws[..., None] * cumulative[..., -1:]
-    # The last code with any probability is the limit, should rounding go past it.
-    last = (probabilities > 0).long().cumsum(-1).argmax(-1)
-    return torch.minimum((cumulative <= target).sum(-1), last)
-
-
-def _check_supported(model: LMModel) -> None:
-    layer = model.transformer.layers[0]
-    attentions = [layer.self_attn]
-    if layer.cross_attention is not None:
-        attentions.append(layer.cross_attention)
-    problems = {
-        "post-norm layers": not layer.norm_first,
-        "rotary positions": model.transformer.rope is not None,
-        "positions in cross-attention": model.fuser.cross_attention_pos_emb,
-        "attention without audiocraft's own kernel": not all(
-            a.custom for a in attentions
-        ),
-        "attention biases": any(_has_bias(a) for a in attentions if a.custom),
-        "normalised queries": any(a.qk_layer_norm for a in attentions),
-        "repeated keys": any(a.kv_repeat != 1 for a in attentions),
-        "a finite receptive field": any(a.past_context is not None for a in attentions),
-    }
-    found = [name for name, present in problems.items() if present]
-    if found:
-        msg = (
-            f"The language model has {', '.join(found)}, which no released MusicGen "
-            "has and which is not decoded here. Use another checkpoint."
-        )
-        raise ModelError(msg)
-
-
-def _has_bias(attention: StreamingMultiheadAttention) -> bool:
-    return attention.in_proj_bias is not None or attention.out_proj.bias is not None
+    def _prefill(self, prefix: Tensor) -> None:
+        """Run what comes before the music through all layers, into their memories."""
+        hidden = prefix + self.positions[: self.offset]
+        layers = zip(self.decoder.layers, self.memories, strict=True)
+        for layer, memory in layers:
+            hidden = layer.prefill(hidden, memory)

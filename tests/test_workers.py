@@ -9,109 +9,33 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from clips_for_tests import CARD, GENERATION, make_audio, make_capture, plan_of
+from clips_for_tests import CARD, make_capture, plan_of
+from samplers_for_tests import (
+    FakeSampler,
+    contents,
+    loader,
+    made,
+    never_loaded,
+    without_waiting,
+)
 
-from harness.collect import collect, repeat_check
-from harness.sampling.plan import ClipSpec
-from harness.sampling.summary import ClipCapture
+from harness.sampling.workers import WorkerError, collect
 from harness.store import Store
 
 PLAN = plan_of(6)  # 12 prompts, 22 clips, micro-batches of 2
 SMALL = plan_of(2)  # 4 prompts, 8 clips
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FakeSample:
-    """What the collecting loop needs of a sample."""
-
-    clip: ClipSpec
-    audio: npt.NDArray[np.float32]
-    capture: ClipCapture
-
-
-class FakeSampler:
-    """Makes clips from their seeds and writes down in a file which it made.
-
-    `flaw` is a deviation from that: it is given the audio of a clip, its place in the
-    batch and how many clips were made before.
-    """
-
-    generation = GENERATION
-
-    def __init__(
-        self,
-        log: Path,
-        *,
-        flaw: Callable[[npt.NDArray[np.float32], int, int], None] | None = None,
-        seconds: float = 0.0,
-    ) -> None:
-        self.log = log
-        self.flaw = flaw
-        self.seconds = seconds
-        self.made = 0
-
-    def generate(
-        self,
-        clips: Sequence[ClipSpec],
-        *,
-        on_progress: Callable[[float], None] = lambda clips_done: None,
-    ) -> Iterator[list[FakeSample]]:
-        size = self.generation.batch_size
-        for start in range(0, len(clips), size):
-            batch = clips[start : start + size]
-            time.sleep(self.seconds)
-            yield [self._sample(clip, place) for place, clip in enumerate(batch)]
-            on_progress(start + len(batch))
-
-    def _sample(self, clip: ClipSpec, place: int) -> FakeSample:
-        audio = make_audio(clip.seed)
-        if self.flaw is not None:
-            self.flaw(audio, place, self.made)
-        self.made += 1
-        with self.log.open("a", encoding="utf-8") as log:
-            log.write(f"{clip.key}\n")
-        return FakeSample(clip=clip, audio=audio, capture=make_capture(clip.seed))
-
-    def provenance(self) -> dict[str, Any]:
-        return {"torch": "none"}
-
-
-def without_waiting(fd: Any) -> None:
-    """In place of `os.fsync`: a process that is killed loses nothing that it wrote."""
-
-
 @pytest.fixture(autouse=True)
 def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", without_waiting)
-
-
-def made(log: Path) -> list[str]:
-    return log.read_text(encoding="utf-8").split() if log.exists() else []
-
-
-def loader(sampler: FakeSampler) -> Any:
-    return lambda: sampler
-
-
-def never_loaded() -> Any:
-    pytest.fail("the model was loaded, and nothing had to be generated")
-
-
-def contents(store: Store) -> dict[str, bytes]:
-    """All files of a store but leases and what a killed process left half-written."""
-    return {
-        str(path.relative_to(store.directory)): path.read_bytes()
-        for path in sorted(store.directory.rglob("*"))
-        if path.is_file() and not path.name.endswith((".lock", ".partial"))
-    }
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +120,15 @@ def test_a_worker_that_fails_keeps_what_it_made_and_holds_nothing(
     assert contents(store) == undisturbed
 
 
+def test_a_disk_that_damages_everything_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path, CARD)
+    monkeypatch.setattr(store, "verify", lambda keys: ["Clip x: damaged."])
+    with pytest.raises(WorkerError, match=r"damages what is written .* another store"):
+        collect(SMALL, store, loader(FakeSampler(tmp_path / "log")))
+
+
 # --- several workers --------------------------------------------------------------
 
 Fork = Callable[..., list[int]]
@@ -209,7 +142,7 @@ def fork() -> Iterator[Fork]:
     importing is slow, and forking from pytest would copy the threads of torch.
     """
     folder = Path(__file__).parent
-    command = [sys.executable, "-c", "import test_collect; test_collect.nurse()"]
+    command = [sys.executable, "-c", "import test_workers; test_workers.nurse()"]
     environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{folder.parent}"}
     with subprocess.Popen(
         command,
@@ -285,6 +218,19 @@ def test_two_workers_at_once_make_every_clip_once(tmp_path: Path, fork: Fork) ->
     assert len(table) == 1 + 22
 
 
+def test_what_a_worker_held_that_was_killed_is_taken_over_at_once(
+    tmp_path: Path, fork: Fork
+) -> None:
+    in_its_second_batch = 3 * (2 + 3 * 3)
+    jobs = (("work_until", tmp_path, in_its_second_batch), ("work", tmp_path, 1))
+    assert fork(*jobs) == [-signal.SIGKILL, 0]
+    store = Store(tmp_path, CARD)
+    assert store.missing(PLAN.clips) == []
+    assert set(made(tmp_path / "log")) == set(PLAN.keys)
+    # At most the batch that the killed worker was at was made twice.
+    assert len(made(tmp_path / "log")) <= 22 + 2
+
+
 # --- workers that are killed ------------------------------------------------------
 
 
@@ -318,8 +264,9 @@ def work_until(root: Path, last: int) -> None:
     (root / "touched").write_text(str(touched))
 
 
-# The card, three files for each of 8 clips, and the metadata, three touches each.
-TOUCHES = 3 * (1 + 3 * 8 + 1)
+# Layout and card, three files for each of 8 clips, the metadata and what vouches for
+# it, three touches each.
+TOUCHES = 3 * (2 + 3 * 8 + 2)
 KILLED_AT = sorted(
     int(n) for n in np.random.default_rng(5).choice(TOUCHES, 24, replace=False) + 1
 )
@@ -342,7 +289,7 @@ def test_after_a_kill_no_clip_is_half_there_and_the_next_run_ends_the_same(
     there = [clip for clip in SMALL.clips if store.has(clip.key)]
     for clip in there:
         np.testing.assert_array_equal(
-            store.captures([clip.key], "mean")[0], make_capture(clip.seed).mean
+            store.captures([clip.key], "mean")[0], make_capture(clip.seed).mean[0]
         )
         assert len(store.audio(clip.key)[0]) == 1600
     left = 8 - len(there)
@@ -354,7 +301,7 @@ def test_after_a_kill_no_clip_is_half_there_and_the_next_run_ends_the_same(
 def test_what_a_killed_worker_left_half_written_is_cleared_away(
     tmp_path: Path, fork: Fork
 ) -> None:
-    in_the_third_clip = 3 * (1 + 3 * 2) + 1
+    in_the_third_clip = 3 * (2 + 3 * 2) + 1
     assert fork(("work_until", tmp_path, in_the_third_clip)) == [-signal.SIGKILL]
     store = Store(tmp_path, CARD)
     assert len(list(store.directory.rglob("*.partial"))) == 1
@@ -363,87 +310,12 @@ def test_what_a_killed_worker_left_half_written_is_cleared_away(
 
 
 def test_a_lease_ends_with_the_process_that_held_it(tmp_path: Path, fork: Fork) -> None:
-    before_the_first_clip = 4
+    before_the_first_clip = 3 * 2 + 1
     assert fork(("work_until", tmp_path, before_the_first_clip)) == [-signal.SIGKILL]
-    held = list((tmp_path / CARD.fingerprint / "leases").iterdir())
+    held = list(tmp_path.rglob("*.lock"))
     assert len(held) >= 2  # its locks are still lying about
     log = tmp_path / "log"
     assert collect(SMALL, Store(tmp_path, CARD), loader(FakeSampler(log))) == 8
-
-
-# --- the same clip again ----------------------------------------------------------
-
-
-def collected(root: Path) -> Store:
-    collect(PLAN, Store(root, CARD), loader(FakeSampler(root / "log")))
-    return Store(root, CARD)
-
-
-def test_a_sampler_that_repeats_itself_passes(tmp_path: Path) -> None:
-    store = collected(tmp_path)
-    log = tmp_path / "again"
-    found = repeat_check(PLAN, store, loader(FakeSampler(log)))
-    assert found["differing"] == []
-    assert found["clips"] == made(log)
-    assert len(made(log)) == GENERATION.batch_size
-    assert set(made(log)) <= set(PLAN.keys)
-
-
-def test_the_check_has_other_neighbours_and_places_than_the_first_time(
-    tmp_path: Path,
-) -> None:
-    store = collected(tmp_path)
-    repeat_check(PLAN, store, loader(FakeSampler(tmp_path / "again")))
-    places = [PLAN.keys.index(key) for key in made(tmp_path / "again")]
-    assert places == sorted(places, reverse=True)
-    assert np.diff(places).max() < -1
-
-
-def noisy(audio: npt.NDArray[np.float32], place: int, before: int) -> None:
-    audio[7] += 0.01 * (before + 1)
-
-
-def placed(audio: npt.NDArray[np.float32], place: int, before: int) -> None:
-    audio *= 1 - 0.01 * place
-
-
-@pytest.mark.parametrize("flaw", [noisy, placed])
-def test_a_sampler_that_does_not_repeat_itself_is_found(
-    tmp_path: Path, flaw: Callable[[npt.NDArray[np.float32], int, int], None]
-) -> None:
-    sampler = FakeSampler(tmp_path / "log", flaw=flaw)
-    store = Store(tmp_path, CARD)
-    collect(PLAN, store, loader(sampler))
-    found = repeat_check(PLAN, store, loader(sampler))
-    assert set(found["differing"]) == set(found["clips"])
-    assert len(found["clips"]) == 2
-
-
-def test_a_capture_that_differs_in_its_last_bit_is_found(tmp_path: Path) -> None:
-    store = collected(tmp_path)
-
-    class Nearly(FakeSampler):
-        def _sample(self, clip: ClipSpec, place: int) -> FakeSample:
-            sample = super()._sample(clip, place)
-            if place == 1:
-                variance = sample.capture.variance.copy()
-                variance[0, 1, 0] = np.nextafter(variance[0, 1, 0], np.float32(0))
-                capture = replace(sample.capture, variance=variance)
-                sample = replace(sample, capture=capture)
-            return sample
-
-    found = repeat_check(PLAN, store, loader(Nearly(tmp_path / "again")))
-    assert found["differing"] == found["clips"][1:]
-
-
-def test_the_check_is_made_once_for_each_kind_of_generation(tmp_path: Path) -> None:
-    store = collected(tmp_path)
-    found = repeat_check(PLAN, store, loader(FakeSampler(tmp_path / "again")))
-    assert repeat_check(PLAN, Store(tmp_path, CARD), never_loaded) == found
-    other = plan_of(2, generation=replace(GENERATION, temperature=0.9))
-    collect(other, store, loader(FakeSampler(tmp_path / "log")))
-    repeat_check(other, store, loader(FakeSampler(tmp_path / "again")))
-    assert len(made(tmp_path / "again")) == 4
 
 
 # --- what a run with nothing to generate need not import --------------------------
@@ -451,7 +323,7 @@ def test_the_check_is_made_once_for_each_kind_of_generation(tmp_path: Path) -> N
 
 def test_opening_a_run_and_collecting_imports_neither_torch_nor_audiocraft() -> None:
     program = (
-        "import sys, harness.run, harness.collect, harness.store\n"
+        "import sys, harness.run, harness.sampling.workers, harness.store\n"
         "print(sorted({'torch', 'audiocraft', 'transformers'} & set(sys.modules)))"
     )
     done = subprocess.run(

@@ -1,0 +1,97 @@
+"""Does the same clip come out the same again? A few clips are made a second time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.plan import ClipSpec, Plan
+from harness.sampling.memory import OutOfMemory
+from harness.sampling.sizes import settled, sizes_of
+from harness.sampling.workers import WorkerError
+from harness.store import Store
+
+if TYPE_CHECKING:
+    from harness.sampling.sampler import Sampler
+
+__all__ = ["REPEAT_CHECK", "repeat_check"]
+
+REPEAT_CHECK = "repeat"
+
+
+def repeat_check(
+    plan: Plan, store: Store, load_sampler: Callable[[], Sampler]
+) -> dict[str, Any]:
+    """Make a few clips a second time, with other batch mates, and compare the bytes.
+
+    The clips are taken from all over the plan and in reverse order, so that neither
+    their neighbours nor their places are those of the first time. They are those of the
+    micro-batch size that was used last. Done once per model, engine, kind of generation
+    and device; the answer is kept in the store.
+
+    Raises
+    ------
+    WorkerError
+        If memory does not hold a micro-batch of the size that the clips have.
+    """
+    plan = _last_made(settled(plan, store), store)
+    name = f"{REPEAT_CHECK}-{_digest(repr((plan.generation, plan.capture)))}"
+    found = store.check(name)
+    if found is None:
+        with store.lease(name):
+            found = store.check(name)
+            if found is None:
+                found = _repeat(plan, store, load_sampler())
+                store.write_check(name, found)
+    result: dict[str, Any] = found
+    return result
+
+
+def _last_made(plan: Plan, store: Store) -> Plan:
+    """The part of the plan that has the newest size of which there are clips."""
+    for size in reversed(sizes_of(plan, store)):
+        clips = plan.clips_of_size(size)
+        if clips:
+            generation = replace(plan.generation, batch_size=size)
+            return replace(plan, clips=clips, generation=generation)
+    return plan
+
+
+def _repeat(plan: Plan, store: Store, sampler: Sampler) -> dict[str, Any]:
+    size = plan.generation.batch_size
+    if sampler.generation.batch_size != size:
+        sampler = sampler.with_batch_size(size)
+    clips = _spread(plan.clips, count=size)
+    try:
+        differing = _differing(clips, store, sampler)
+    except OutOfMemory as error:
+        msg = (
+            f"Memory does not hold a micro-batch of {size}, of which the clips in "
+            f"`--store {store.root}` are. Free some, or give another --store."
+        )
+        raise WorkerError(msg) from error
+    return {"clips": [c.key for c in clips], "differing": differing}
+
+
+def _differing(clips: list[ClipSpec], store: Store, sampler: Sampler) -> list[str]:
+    differing = []
+    for samples in sampler.generate(clips):
+        for sample in samples:
+            key = sample.clip.key
+            before = store.record(key)["files"]
+            if before != store.digests(sample.clip, sample.audio, sample.capture):
+                differing.append(key)
+    return differing
+
+
+def _spread(clips: tuple[ClipSpec, ...], *, count: int) -> list[ClipSpec]:
+    places = np.linspace(0, len(clips) - 1, min(len(clips), count)).astype(int)
+    return [clips[i] for i in dict.fromkeys(places[::-1].tolist())]
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

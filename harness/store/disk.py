@@ -1,0 +1,373 @@
+"""Where a store's files are: a local directory, or anything that fsspec reaches.
+
+Conventions
+-----------
+Names are relative to the root, with `/` between folders. What is missing is an
+`OSError` when it is read, and nothing when it is listed or removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import weakref
+from abc import ABC, abstractmethod
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from harness.files import (
+    FileError,
+    checksum,
+    checksum_stream,
+    explain,
+    json_bytes,
+    move_file,
+    parse_json,
+    write_bytes,
+)
+
+if TYPE_CHECKING:
+    from fsspec.spec import AbstractFileSystem
+
+__all__ = ["Disk", "LocalDisk", "RemoteDisk", "StoreError", "open_disk"]
+
+
+class StoreError(Exception):
+    """The store cannot be used or does not hold what was asked for."""
+
+
+def open_disk(root: str | Path) -> Disk:
+    """The place that `root` names: a directory, or an URL such as `s3://bucket/store`.
+
+    Raises
+    ------
+    StoreError
+        If nothing is installed that reads such URLs.
+    """
+    text = str(root)
+    if "::" not in text and text.startswith(("file://", "local://")):
+        parts = urlsplit(text)
+        return LocalDisk(Path(unquote(parts.netloc + parts.path)))
+    if "://" not in text:
+        return LocalDisk(Path(root))
+    from fsspec.core import url_to_fs
+
+    try:
+        # Other processes write here as well: a listing must be of now.
+        filesystem, base = url_to_fs(text, use_listings_cache=False)
+    except (ImportError, ValueError) as error:
+        scheme = text.partition(":")[0]
+        remedy = (
+            "Install it with `pip install 'skeptic[s3]'`."
+            if scheme in ("s3", "s3a")
+            else "Install fsspec's package for it, or give a directory."
+        )
+        msg = f"`--store {text}` needs a package that is not here ({error}). {remedy}"
+        raise StoreError(msg) from error
+    return RemoteDisk(filesystem, base, label=text)
+
+
+class Disk(ABC):
+    """What the store asks of the place where it lies."""
+
+    label: str  # as the user gave it
+    readers: int  # how many threads are worth reading with
+
+    @property
+    @abstractmethod
+    def directory(self) -> Path | None:
+        """The root, where it is a directory that other programs can open."""
+
+    @property
+    @abstractmethod
+    def here(self) -> Path:
+        """The local directory that the files given by `local` are in."""
+
+    @abstractmethod
+    def read(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
+        """A file's bytes, or `length` of them from `start`."""
+
+    @abstractmethod
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file whole; a `FileError` says why it cannot be."""
+
+    @abstractmethod
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a file unless it is there; where the place can, for one caller only."""
+
+    @abstractmethod
+    def take(self, name: str, source: Path) -> None:
+        """Move a finished local file here."""
+
+    @abstractmethod
+    def append(self, name: str, text: str) -> None:
+        """Add to a file of text."""
+
+    @abstractmethod
+    def sizes(self, folder: str) -> dict[str, int]:
+        """The files directly in a folder, and how many bytes each has."""
+
+    @abstractmethod
+    def names(self, folder: str) -> list[str]:
+        """The files directly in a folder; quicker than `sizes`."""
+
+    @abstractmethod
+    def folders(self, folder: str) -> list[str]:
+        """The folders directly in a folder."""
+
+    @abstractmethod
+    def remove(self, name: str) -> None:
+        """Remove a file, or a folder with all that is in it, if it is there."""
+
+    @abstractmethod
+    def checksum(self, name: str) -> str:
+        """BLAKE2b of a file's bytes, read in blocks."""
+
+    @abstractmethod
+    def local(self, name: str) -> Path:
+        """A local file with this one's bytes, for programs that want a path."""
+
+    @abstractmethod
+    def free_bytes(self) -> int | None:
+        """How many bytes can still be written, where that is known."""
+
+    def read_json(self, name: str) -> Any:
+        """The file's data, or None if it is missing or not JSON."""
+        try:
+            return parse_json(self.read(name))
+        except OSError:
+            return None
+
+    def write_json(self, name: str, data: Any) -> None:
+        """Write `data` as JSON with sorted keys."""
+        self.write(name, json_bytes(data))
+
+
+class LocalDisk(Disk):
+    """A directory."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.label = str(root)
+        self.readers = min(os.cpu_count() or 1, 8)
+
+    @property
+    def directory(self) -> Path:
+        return self.root
+
+    @property
+    def here(self) -> Path:
+        return self.root
+
+    def read(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
+        with (self.root / name).open("rb") as stream:
+            stream.seek(start)
+            return stream.read() if length is None else stream.read(length)
+
+    def write(self, name: str, content: bytes) -> None:
+        write_bytes(self.root / name, content, aside=self._aside(name))
+
+    def create(self, name: str, content: bytes) -> bool:
+        path = self.root / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as stream:
+                stream.write(content)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise FileError(explain(path, error)) from error
+        return True
+
+    def take(self, name: str, source: Path) -> None:
+        move_file(source, self.root / name, aside=self._aside(name))
+
+    def append(self, name: str, text: str) -> None:
+        path = self.root / name
+        try:
+            with path.open("a", encoding="utf-8") as stream:
+                stream.write(text)
+        except OSError as error:
+            raise FileError(explain(path, error)) from error
+
+    def names(self, folder: str) -> list[str]:
+        return [entry.name for entry in self._entries(folder) if entry.is_file()]
+
+    def folders(self, folder: str) -> list[str]:
+        return [entry.name for entry in self._entries(folder) if entry.is_dir()]
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        entries = self._entries(folder)
+        return {
+            entry.name: entry.stat().st_size for entry in entries if entry.is_file()
+        }
+
+    def remove(self, name: str) -> None:
+        path = self.root / name
+        try:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise FileError(explain(path, error)) from error
+
+    def checksum(self, name: str) -> str:
+        return checksum(self.root / name)
+
+    def local(self, name: str) -> Path:
+        return self.root / name
+
+    def free_bytes(self) -> int | None:
+        place = self.root
+        while not place.exists():
+            place = place.parent
+        return shutil.disk_usage(place).free
+
+    def _aside(self, name: str) -> Path | None:
+        """The folder for half-written files of a model and engine: one, and small."""
+        model_and_engine = PurePosixPath(name).parts[:-2]
+        if not model_and_engine:
+            return None
+        return self.root.joinpath(*model_and_engine, "partial")
+
+    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(self.root / folder) as entries:
+                return list(entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            path = self.root / folder
+            msg = f"`{path}` cannot be read ({error.strerror}). Ask for permission."
+            raise StoreError(msg) from error
+
+
+class RemoteDisk(Disk):
+    """A place on a file system of fsspec's. Putting an object is atomic there."""
+
+    def __init__(
+        self, filesystem: AbstractFileSystem, base: str, *, label: str
+    ) -> None:
+        self.filesystem = filesystem
+        self.base = base.rstrip("/")
+        self.label = label
+        self.readers = 16
+
+    @property
+    def directory(self) -> None:
+        return None
+
+    @cached_property
+    def here(self) -> Path:
+        copies = Path(tempfile.mkdtemp(prefix="skeptic-"))
+        weakref.finalize(self, shutil.rmtree, copies, ignore_errors=True)
+        return copies
+
+    def read(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
+        end = None if length is None else start + length
+        content: bytes = self.filesystem.cat_file(
+            self._path(name), start=start, end=end
+        )
+        return content
+
+    def write(self, name: str, content: bytes) -> None:
+        path = self._path(name)
+        try:
+            self._make_parent(path)
+            self.filesystem.pipe_file(path, content)
+        except OSError as error:
+            raise FileError(explain(self._shown(name), error)) from error
+
+    def create(self, name: str, content: bytes) -> bool:
+        path = self._path(name)
+        try:
+            self._make_parent(path)
+            self.filesystem.pipe_file(path, content, mode="create")
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise FileError(explain(self._shown(name), error)) from error
+        return True
+
+    def take(self, name: str, source: Path) -> None:
+        path = self._path(name)
+        try:
+            self._make_parent(path)
+            self.filesystem.put_file(str(source), path)
+        except OSError as error:
+            raise FileError(explain(self._shown(name), error)) from error
+        source.unlink()
+
+    def append(self, name: str, text: str) -> None:
+        try:
+            before = self.read(name)
+        except FileNotFoundError:
+            before = b""
+        self.write(name, before + text.encode())
+
+    def names(self, folder: str) -> list[str]:
+        return list(self.sizes(folder))
+
+    def folders(self, folder: str) -> list[str]:
+        return [
+            PurePosixPath(entry["name"]).name
+            for entry in self._entries(folder)
+            if entry["type"] == "directory"
+        ]
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        return {
+            PurePosixPath(entry["name"]).name: entry["size"]
+            for entry in self._entries(folder)
+            if entry["type"] == "file"
+        }
+
+    def remove(self, name: str) -> None:
+        try:
+            self.filesystem.rm(self._path(name), recursive=True)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise FileError(explain(self._shown(name), error)) from error
+
+    def checksum(self, name: str) -> str:
+        with self.filesystem.open(self._path(name), "rb") as stream:
+            return checksum_stream(stream)
+
+    def local(self, name: str) -> Path:
+        path = self.here / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.filesystem.get_file(self._path(name), str(path))
+        return path
+
+    def free_bytes(self) -> int | None:
+        return None
+
+    def _entries(self, folder: str) -> list[dict[str, Any]]:
+        try:
+            entries: list[dict[str, Any]] = self.filesystem.ls(
+                self._path(folder), detail=True
+            )
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            msg = f"`{self._shown(folder)}` cannot be read ({error}). Ask for access."
+            raise StoreError(msg) from error
+        return entries
+
+    def _make_parent(self, path: str) -> None:
+        with contextlib.suppress(FileExistsError):
+            self.filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
+
+    def _path(self, name: str) -> str:
+        return f"{self.base}/{name}" if self.base else name
+
+    def _shown(self, name: str) -> str:
+        return f"{self.label.rstrip('/')}/{name}"

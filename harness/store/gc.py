@@ -1,0 +1,147 @@
+"""Remove clips by model, engine or age, and files that nothing refers to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from harness.store.audit import open_shelf, unreferenced
+from harness.store.disk import Disk, StoreError
+from harness.store.store import Store
+from harness.store.survey import Shelf, shelves
+
+__all__ = ["Choice", "Removal", "removals", "size_below"]
+
+_FOLDERS = ("records", "audio", "captures", "features")
+_DAY_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What is to be removed: what all of these agree on."""
+
+    model: str | None = None  # a name, or the beginning of a fingerprint
+    engine: int | None = None
+    older_than_days: float | None = None
+    unreferenced: bool = False  # files without a clip, instead of clips
+
+    def includes(self, shelf: Shelf) -> bool:
+        if self.engine is not None and shelf.engine != self.engine:
+            return False
+        named = self.model is None or shelf.name == self.model
+        return named or shelf.fingerprint.startswith(self.model or "")
+
+
+class Removal:
+    """What is to be removed of one model and engine."""
+
+    def __init__(self, shelf: Shelf, store: Store | None, disk: Disk) -> None:
+        self.shelf = shelf
+        self.store = store
+        self.disk = disk
+        self.clips: list[str] = []
+        self.files: list[str] = []
+        self.whole = False  # all clips go, and the folder with them
+        self.bytes = 0
+
+    def choose(self, choice: Choice) -> None:
+        """Find out what there is to remove."""
+        if choice.unreferenced:
+            self.files = [] if self.store is None else unreferenced(self.store)
+            self.bytes = _size_of(self.disk, self.files)
+            return
+        keys = _keys(self.disk, self.shelf)
+        self.clips = [k for k in keys if self._is_old(k, choice.older_than_days)]
+        self.whole = len(self.clips) == len(keys)
+        sizes = [self.disk.sizes(f"{self.shelf.folder}/{f}") for f in _FOLDERS]
+        chosen = set(self.clips)
+        self.bytes = sum(
+            size
+            for folder in sizes
+            for name, size in folder.items()
+            if self.whole or name.partition(".")[0] in chosen
+        )
+
+    def carry_out(self) -> int:
+        """Remove it; returns how many clips are kept because somebody uses them."""
+        for name in self.files:
+            self.disk.remove(name)
+        kept = sum(not self._remove(key) for key in self.clips)
+        if self.clips and self.whole and not kept:
+            self._remove_folder()
+        elif self.clips and self.store is not None:
+            self.store.write_metadata()
+        return kept
+
+    def _remove(self, key: str) -> bool:
+        """Remove a clip, its record first, unless it is just being made."""
+        lease = None if self.store is None else self.store.try_lease(key)
+        if self.store is not None and lease is None:
+            return False
+        top = self.shelf.folder
+        endings = ("audio/{}.wav", "captures/{}.parquet", "captures/{}.safetensors")
+        for name in ("records/{}.json", "features/{}.json", *endings):
+            self.disk.remove(f"{top}/{name.format(key)}")
+        if lease is not None:
+            lease.release()
+        return True
+
+    def _remove_folder(self) -> None:
+        others = [
+            shelf
+            for shelf in shelves(self.disk)
+            if shelf.fingerprint == self.shelf.fingerprint
+            and shelf.engine != self.shelf.engine
+        ]
+        if self.shelf.engine == 0 and others:
+            for folder in (*_FOLDERS, "checks", "leases", "damage.txt"):
+                self.disk.remove(f"{self.shelf.folder}/{folder}")
+        else:
+            whole = self.shelf.folder if others else self.shelf.fingerprint
+            self.disk.remove(whole)
+
+    def _is_old(self, key: str, days: float | None) -> bool:
+        if days is None:
+            return True
+        if self.store is None:
+            return False
+        try:
+            made = self.store.record(key)["provenance"]["time"]
+        except StoreError:
+            return False  # its age is not known; `verify` names it
+        then = datetime.strptime(made, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        return time.time() - then.timestamp() > days * _DAY_SECONDS
+
+
+def removals(disk: Disk, root: str, choice: Choice) -> Iterator[Removal]:
+    """What `choice` removes, by model and engine."""
+    for shelf in shelves(disk):
+        if choice.includes(shelf):
+            removal = Removal(shelf, open_shelf(shelf, root), disk)
+            removal.choose(choice)
+            if removal.clips or removal.files:
+                yield removal
+
+
+def size_below(disk: Disk, folder: str, *, apart: str | None = None) -> int:
+    """Bytes of all files below a folder, `apart` from folders whose names begin so."""
+    inner = [f for f in disk.folders(folder) if not (apart and f.startswith(apart))]
+    below = sum(size_below(disk, f"{folder}/{f}") for f in inner)
+    return below + sum(disk.sizes(folder).values())
+
+
+def _size_of(disk: Disk, names: Sequence[str]) -> int:
+    """Bytes of files, and of all that is in folders."""
+    places = [name.rpartition("/") for name in names]
+    sizes = {folder: disk.sizes(folder) for folder in {place[0] for place in places}}
+    return sum(
+        sizes[folder][file] if file in sizes[folder] else size_below(disk, name)
+        for name, (folder, _, file) in zip(names, places, strict=True)
+    )
+
+
+def _keys(disk: Disk, shelf: Shelf) -> list[str]:
+    names = disk.names(f"{shelf.folder}/records")
+    return sorted(name.removesuffix(".json") for name in names)

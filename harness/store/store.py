@@ -1,0 +1,303 @@
+"""The clips of one model, made by one engine; see `harness.store`."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.captures import HALVES, STATISTICS, WINDOWED, ClipCapture
+from harness.files import FileError, checksum, checksum_bytes
+from harness.models.protocol import ModelCard
+from harness.plan import ENGINE, ClipSpec, Generation
+from harness.store.disk import StoreError
+from harness.store.formats import (
+    decode_audio,
+    decode_column,
+    decode_tensor,
+    encode_audio,
+    encode_capture,
+    parquet_parts,
+    tensor_parts,
+)
+from harness.store.metadata import write_table
+from harness.store.records import Records, record_checksum
+from harness.store.survey import LAYOUT, LAYOUT_FILE, is_laid_out, strangers
+
+__all__ = ["Store"]
+
+
+class Store(Records):
+    """The clips of one model, made by one engine.
+
+    Parameters
+    ----------
+    root
+        A directory, or any URL that fsspec reads (`s3://bucket/store`).
+    card
+        The model.
+
+    Raises
+    ------
+    StoreError
+        If the place cannot be written to, cannot be reached, or was laid out by another
+        version.
+    """
+
+    def __init__(
+        self, root: str | Path, card: ModelCard, *, engine: int = ENGINE
+    ) -> None:
+        super().__init__(root, card, engine=engine)
+        try:
+            self._settle()
+        except FileError as error:
+            raise StoreError(str(error)) from error
+
+    @property
+    def local_root(self) -> Path | None:
+        """The store's directory; None where it is not on this machine's disks."""
+        return self.disk.directory
+
+    @property
+    def here(self) -> Path:
+        """The local directory that `audio_path` is in."""
+        return self.disk.here
+
+    @property
+    def directory(self) -> Path:
+        """Where this model's clips are, or are copied to when they are asked for."""
+        return self.here / self.folder
+
+    def free_bytes(self) -> int | None:
+        """How many bytes can still be written, where that is known."""
+        return self.disk.free_bytes()
+
+    def strangers(self) -> list[str]:
+        """Sentences about clips that lie here as well and are not used."""
+        return strangers(self.disk, self.card.fingerprint, self.engine)
+
+    # --- writing ------------------------------------------------------------------
+
+    def put(
+        self,
+        clip: ClipSpec,
+        audio: np.ndarray,
+        capture: ClipCapture,
+        *,
+        generation: Generation,
+        provenance: dict[str, Any],
+    ) -> None:
+        """Write a clip: audio `(samples,)`, capture, then the record that vouches for
+        both. The file of what is time-resolved is taken over.
+
+        Raises
+        ------
+        FileError
+            If there is no room or no permission; the clip is then not there.
+        StoreError
+            If the file of what is time-resolved is not whole.
+        """
+        with self.try_lease(clip.key) or nullcontext():  # `gc` keeps off
+            record = self._put_files(clip, audio, capture)
+            record |= {
+                "schema": 2,
+                "key": clip.key,
+                "prompt": clip.prompt.text,
+                "emotion": clip.prompt.emotion,
+                "template": clip.prompt.template,
+                "replicate": clip.replicate,
+                "seed": clip.seed,
+                "model": self.card.name,
+                "fingerprint": self.card.fingerprint,
+                "engine": self.engine,
+                "generation": asdict(generation),
+                "provenance": {
+                    **provenance,
+                    "model": self.card.fingerprint,
+                    "engine": self.engine,
+                    "seed": clip.seed,
+                    "time": _now(),
+                },
+            }
+            record["checksum"] = record_checksum(record)
+            self.disk.write_json(self.record_name(clip.key), record)
+        self.remember(record)
+
+    def _put_files(
+        self, clip: ClipSpec, audio: np.ndarray, capture: ClipCapture
+    ) -> dict[str, Any]:
+        """Write all but the record; returns what it has to say of them."""
+        contents = self._contents(clip, audio, capture)
+        files = {name: checksum_bytes(content) for name, content in contents.items()}
+        parquet = f"captures/{clip.key}.parquet"
+        parts = {parquet: parquet_parts(contents[parquet])}
+        if capture.resolved is not None:
+            resolved = _resolved_name(clip.key)
+            files[resolved] = checksum(capture.resolved)
+            parts[resolved] = tensor_parts(capture.resolved)
+            self.disk.take(f"{self.folder}/{resolved}", capture.resolved)
+        for name, content in contents.items():
+            self.disk.write(f"{self.folder}/{name}", content)
+        return {
+            "sites": list(capture.sites),
+            "peak": _finite(float(np.max(np.abs(audio), initial=0.0))),
+            "steps": list(capture.steps),
+            "not_finite": [list(place) for place in capture.not_finite],
+            "files": files,
+            "parts": parts,
+        }
+
+    def digests(
+        self, clip: ClipSpec, audio: np.ndarray, capture: ClipCapture
+    ) -> dict[str, str]:
+        """The checksums that the files of this clip would have."""
+        contents = self._contents(clip, audio, capture)
+        files = {name: checksum_bytes(content) for name, content in contents.items()}
+        if capture.resolved is not None:
+            files[_resolved_name(clip.key)] = checksum(capture.resolved)
+        return files
+
+    def _contents(
+        self, clip: ClipSpec, audio: np.ndarray, capture: ClipCapture
+    ) -> dict[str, bytes]:
+        return {
+            f"audio/{clip.key}.wav": encode_audio(audio, self.card.sample_rate),
+            f"captures/{clip.key}.parquet": encode_capture(capture),
+        }
+
+    # --- reading ------------------------------------------------------------------
+
+    def audio(self, key: str) -> tuple[np.ndarray, int]:
+        """Samples as float32 in [-1, 1], and their rate in Hz."""
+        name = f"audio/{key}.wav"
+        expected = self.record(key)["files"][name]
+        return decode_audio(self.checked(key, name, [0, None, expected]))
+
+    def audio_path(self, key: str) -> Path:
+        """A local WAV file with the clip's audio, below `here`."""
+        return self.disk.local(f"{self.folder}/audio/{key}.wav")
+
+    def captures(
+        self, keys: Sequence[str], statistic: str, *, site: str = "resid_post"
+    ) -> np.ndarray:
+        """One statistic of many clips, `(clips, layers, halves, ..., d_model)`.
+
+        Of windowed statistics, the windows come before `d_model`. Only the statistic's
+        own bytes are read, and each is checked.
+
+        Raises
+        ------
+        StoreError
+            If a clip is not there or damaged, or was not captured at `site`.
+        """
+        if statistic not in (*STATISTICS, *WINDOWED):
+            known = ", ".join((*STATISTICS, *WINDOWED))
+            msg = f"`statistic` must be one of {known}, got {statistic}."
+            raise StoreError(msg)
+        read = partial(self._capture, statistic=statistic, site=site)
+        return np.stack(list(self.in_threads(read, keys)))
+
+    def resolved_names(self, key: str) -> list[str]:
+        """The names of a clip's time-resolved tensors; none if none were asked for."""
+        parts = self.record(key)["parts"].get(_resolved_name(key), {})
+        return sorted(name for name in parts if name)
+
+    def resolved(self, key: str, name: str) -> np.ndarray:
+        """One time-resolved tensor of a clip; only its own bytes are read and checked.
+
+        Raises
+        ------
+        StoreError
+            If the clip is not there or damaged, or has no such tensor.
+        """
+        if name not in self.resolved_names(key):
+            known = ", ".join(self.resolved_names(key)) or "none"
+            msg = (
+                f"Clip {key} has no time-resolved `{name}` (it has {known}). Run again "
+                "with --resolved-layers."
+            )
+            raise StoreError(msg)
+        file = _resolved_name(key)
+        parts = self.record(key)["parts"][file]
+        return decode_tensor(parts, name, partial(self.checked, key, file))
+
+    def checksum_with_a_changed_byte(self, key: str) -> dict[str, str]:
+        """The checksum of a clip's audio, had its last byte been another."""
+        name = f"audio/{key}.wav"
+        content = bytearray(self.disk.read(f"{self.folder}/{name}"))
+        content[-1] ^= 1
+        return {name: checksum_bytes(bytes(content))}
+
+    # --- what was found out about clips and instrument ----------------------------
+
+    def features(self, key: str) -> dict[str, Any] | None:
+        """What was measured on the clip's audio, if it was."""
+        found: dict[str, Any] | None = self.read_vouched(f"features/{key}.json")
+        return found
+
+    def write_features(self, key: str, features: dict[str, Any]) -> None:
+        self.write_vouched(f"features/{key}.json", features)
+
+    def check(self, name: str) -> Any:
+        """What was established under `name`, or None."""
+        return self.read_vouched(f"checks/{name}.json")
+
+    def write_check(self, name: str, data: Any) -> None:
+        self.write_vouched(f"checks/{name}.json", data)
+
+    def write_metadata(self) -> None:
+        """Bring `audio/metadata.csv` up to date with the records."""
+        with self.lease("metadata"):
+            self.refresh()
+            write_table(self)
+
+    # --- files --------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        if not is_laid_out(self.disk):
+            self.disk.write_json(LAYOUT_FILE, {"layout": LAYOUT})
+        name = f"{self.card.fingerprint}/card.json"
+        card = json.loads(json.dumps(self.card.as_dict()))
+        if self.disk.read_json(name) != card:
+            self.disk.write_json(name, card)
+
+    def _capture(self, key: str, *, statistic: str, site: str) -> np.ndarray:
+        record, name = self.record(key), f"captures/{key}.parquet"
+        if site not in record["sites"]:
+            msg = (
+                f"Clip {key} was captured at {', '.join(record['sites'])}, not at "
+                f"`{site}`. Run again with --capture-sites."
+            )
+            raise StoreError(msg)
+        parts, read = record["parts"][name], partial(self.checked, key, name)
+        sites, layers = len(record["sites"]), self.card.layers
+        shape: tuple[int, ...] = (sites, layers, len(HALVES), self.card.d_model)
+        if statistic in WINDOWED:
+            shape = (*shape[:3], -1, self.card.d_model)
+        numbers = decode_column(parts, statistic, read).reshape(shape)
+        return numbers[record["sites"].index(site)]
+
+
+def _resolved_name(key: str) -> str:
+    return f"captures/{key}.safetensors"
+
+
+def _now() -> str:
+    """UTC; `SOURCE_DATE_EPOCH`, where it is set, so that stores can be compared."""
+    given = os.environ.get("SOURCE_DATE_EPOCH", str(int(time.time())))
+    if not given.isdecimal():
+        msg = f"`SOURCE_DATE_EPOCH` must be seconds since 1970, got {given}. Unset it."
+        raise StoreError(msg)
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(given)))
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
