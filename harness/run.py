@@ -124,10 +124,14 @@ class Run:
 
     def collect(
         self,
-        on_progress: Callable[[float], None],
+        on_progress: Callable[..., None],
         say: Callable[[str], None] = lambda sentence: None,
     ) -> int:
-        """Generate the clips that the store lacks; returns how many were made here."""
+        """Generate the clips that the store lacks; returns how many were made here.
+
+        `on_progress` hears how many are done, and of several workers, as `workers`, how
+        many each has done.
+        """
         made = collect(
             self.plan,
             self.store,

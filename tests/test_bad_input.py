@@ -20,6 +20,7 @@ import torch
 import harness.run
 from harness.models import checkpoint, phantoms
 from harness.run import Request, RunError, open_run
+from harness.store import Store
 
 pytest_plugins = ["pytester"]
 
@@ -236,6 +237,33 @@ def test_cuda_where_there_is_none_is_refused(
 ) -> None:
     monkeypatch.setattr(harness.run, "_NVIDIA_DRIVER", ())
     assert "there is no CUDA here. Use --device cpu." in refused(device="cuda")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"capture_sites": "mpl"}, "`--capture-sites` must name sites"),
+        ({"resolved_layers": "0,6"}, "must name layers from 0 to 5, .* got `6`"),
+        ({"attention_layers": "x"}, "`--attention-layers` must name layers"),
+        ({"resolved_sites": "mlp"}, "must come with `--resolved-layers`"),
+        ({"workers": 2}, "`--workers` must come with `--engine ray`"),
+    ],
+)
+def test_what_cannot_be_kept_or_given_is_refused(
+    refused: Refused, changes: dict[str, Any], said: str
+) -> None:
+    assert re.search(said, refused(**changes))
+
+
+def test_clips_that_the_disk_has_no_room_for_are_refused(
+    refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything: dict[str, Any] = {"resolved_layers": "all", "attention_layers": "all"}
+    monkeypatch.setattr(Store, "free_bytes", lambda self: 50_000_000)
+    said = refused(**everything)
+    assert "has 0.05 GB free, but the clips need" in said
+    monkeypatch.setattr(Store, "free_bytes", lambda self: None)  # nobody knows
+    open_run(Request(store=str(tmp_path / "store"), device="cpu", **everything))
 
 
 # --- the prompt bank ----------------------------------------------------------------

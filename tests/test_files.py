@@ -19,6 +19,8 @@ from harness.files import (
     FileError,
     checksum,
     checksum_bytes,
+    checksum_stream,
+    move_file,
     read_json,
     write_bytes,
     write_json,
@@ -51,7 +53,7 @@ def test_a_directory_in_its_place_is_refused_and_nothing_is_left(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "taken").mkdir()
-    with pytest.raises(FileError, match="taken` cannot be written"):
+    with pytest.raises(FileError, match=r"taken` cannot .* directory where a file .*R"):
         write_bytes(tmp_path / "taken", b"content")
     assert names(tmp_path) == ["taken"]
 
@@ -101,6 +103,57 @@ except FileError as error:
     assert names(tmp_path) == ["file"]
 
 
+def test_half_written_files_are_where_they_were_asked_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Path] = []
+    aside = tmp_path / "aside"
+    monkeypatch.setattr(os, "fsync", lambda fd: seen.extend(aside.iterdir()))
+    for _ in range(2):
+        write_bytes(tmp_path / "folder" / "file", b"content", aside=aside)
+    assert len({path.name for path in seen}) == 2  # each has a name of its own
+    assert all(path.name.startswith(".file.") for path in seen)
+    assert names(aside) == []
+    assert names(tmp_path / "folder") == ["file"]
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["one disk", "two disks"])
+def test_a_file_is_moved_and_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def refuse(*args: Any) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    source, path = tmp_path / "source", tmp_path / "folder" / "file"
+    for content in (b"first", b"second"):
+        source.write_bytes(content)
+        move_file(source, path)
+        assert path.read_bytes() == content
+        assert names(tmp_path) == ["folder"]
+    assert names(path.parent) == ["file"]
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_file_that_cannot_be_moved_stays_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    source, path = tmp_path / "source", tmp_path / "file"
+    source.write_bytes(b"new")
+    path.write_bytes(b"old")
+
+    def full(*args: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os if call == "fsync" else Path, call, full)
+    with pytest.raises(FileError, match=NO_ROOM):
+        move_file(source, path)
+    assert source.read_bytes() == b"new"
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["file", "source"]
+
+
 @given(
     data=st.recursive(
         st.none() | st.booleans() | st.integers() | st.text() | st.floats(-1e9, 1e9),
@@ -147,8 +200,11 @@ def test_missing_and_damaged_json_reads_as_nothing(tmp_path: Path) -> None:
 def test_checksums_are_blake2b_of_128_bits(tmp_path: Path) -> None:
     content = bytes(range(256)) * 1000
     (tmp_path / "file").write_bytes(content)
+    with (tmp_path / "file").open("rb") as stream:
+        of_stream = checksum_stream(stream)
     expected = hashlib.blake2b(content, digest_size=16).hexdigest()
     assert checksum(tmp_path / "file") == checksum_bytes(content) == expected
+    assert of_stream == expected
     # Of nothing, from the reference implementation (RFC 7693).
     assert checksum_bytes(b"") == "cae66941d9efbd404e4d88758ea67670"
 

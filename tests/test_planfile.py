@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harness import planfile
 from harness.files import FileError
-from harness.plan import CaptureSpec, Generation, Plan, PlanError, make_plan
+from harness.plan import ENGINE, CaptureSpec, Generation, Plan, PlanError, make_plan
 from harness.planfile import read_plan, write_plan
 from harness.prompts import Prompt
 
@@ -168,7 +168,7 @@ def test_a_plan_of_another_engine_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(tmp_path / "plan.json")
-    monkeypatch.setattr(planfile, "ENGINE", planfile.ENGINE + 1)
+    monkeypatch.setattr(planfile, "ENGINE", ENGINE + 1)
     assert "clips of the two are never mixed" in refused(path)
 
 

@@ -20,6 +20,7 @@ import pytest
 import harness.record
 from harness.claims import load_claims
 from harness.ledger import Ledger
+from harness.planfile import read_plan
 from harness.run import open_run
 
 pytest_plugins = ["pytester"]
@@ -670,6 +671,64 @@ def test_a_choice_that_does_not_exist_is_refused_with_those_that_do(
     result = go(f"{option}={value}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert re.search(rf"{option}.*{value}.*auto", result.stderr.str())
+
+
+def test_a_plan_can_be_written_and_no_test_is_run(
+    pytester: pytest.Pytester, go: Go
+) -> None:
+    directory = leave_stale_go(pytester)
+    before = {path: path.read_text() for path in directory.iterdir()}
+    result = go("-m", "week1", "--plan-only", "week 1.json", "--store=kept")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            "model: made up *",
+            "plan: week 1.json: 60 clips, 0 are missing",
+            "generate them with any number of: python -m harness.sampling "
+            "--plan 'week 1.json' --store kept",
+        ]
+    )
+    assert "passed" not in result.stdout.str()
+    found = read_plan(pytester.path / "week 1.json")
+    assert found.model == "phantom:encodes"
+    assert len(found.plan.clips) == 60
+    assert {path: path.read_text() for path in directory.iterdir()} == before
+
+
+def test_a_plan_that_cannot_be_written_is_refused(
+    pytester: pytest.Pytester, go: Go
+) -> None:
+    (pytester.path / "file").write_text("")
+    result = go("-m", "week1", "--plan-only=file/plan.json")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: `file/plan.json` cannot be written *"])
+
+
+def test_workers_of_ray_and_of_pytest_are_not_mixed(go: Go) -> None:
+    result = go("-m", "week1", *WORKERS, "--engine=ray")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: `--engine ray` must not come with -n. *"])
+
+
+def test_each_worker_sees_one_gpu_of_those_that_may_be_used(
+    pytester: pytest.Pytester, go: Go, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    more = """
+@pytest.mark.parametrize("n", range(20))
+def test_gpu(n):
+    import pathlib, sys
+    worker = os.environ["PYTEST_XDIST_WORKER"]
+    pathlib.Path(worker).write_text(os.environ["CUDA_VISIBLE_DEVICES"])
+    assert "torch" not in sys.modules
+"""
+    go("-k", "test_gpu", "-p", "xdist", "-n", "3", more=more)
+    seen = {path.name: path.read_text() for path in pytester.path.glob("gw*")}
+    assert seen == {"gw0": "4", "gw1": "7", "gw2": "4"}
+    for path in pytester.path.glob("gw*"):
+        path.unlink()
+    pytester.runpytest_inprocess("-k", "test_gpu", *WORKERS, "--device=cpu")
+    assert {path.read_text() for path in pytester.path.glob("gw*")} == {"4,7"}
 
 
 # --- the real project ---------------------------------------------------------------

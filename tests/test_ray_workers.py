@@ -26,8 +26,8 @@ from harness.sampling.sizes import settled, sizes_of
 from harness.sampling.workers import WorkerError, collect
 from harness.store import Store
 
-# pytester, in other files, makes Python forget what is imported while it runs, and Ray's
-# messages do not survive that this is imported twice.
+# pytester, in other files, makes Python forget what is imported while it runs, and
+# Ray's messages do not survive that this is imported twice.
 import_module("msgpack")
 
 ROOT = Path(__file__).parents[1]

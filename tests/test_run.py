@@ -6,21 +6,29 @@ import json
 import os
 import subprocess
 import sys
+import weakref
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from samplers_for_tests import FakeSampler, TightSampler, made
 
+import harness.run
 from harness.models import phantoms
 from harness.models.checkpoint import Checkpoint, locate
 from harness.models.protocol import ModelCard
+from harness.plan import Plan
 from harness.run import Request, Run, RunError, open_run
+from harness.sampling import ray_workers
+from harness.sampling.workers import drain
+from harness.store import Store
 
 ROOT = Path(__file__).parents[1]
 
 OPEN = """
 import json, sys
+from harness.plan import Plan
 from harness.run import Request, open_run
 
 run = open_run(Request(model=sys.argv[1], store=sys.argv[2], device="cpu"))
@@ -222,3 +230,122 @@ def test_what_is_refused_is_one_kind_of_error(tmp_path: Path) -> None:
     for change in ({"model": "phantom:none"}, {"prompts": "none"}, {"duration": 40.0}):
         with pytest.raises(RunError, match=r"must be (one of|at most)"):
             opened(tmp_path, **change)
+
+
+# --- micro-batches ------------------------------------------------------------------
+
+
+def test_the_size_of_micro_batches_is_what_fits_and_then_what_the_store_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(harness.run, "free_bytes", lambda device_type: 1)
+    little = opened(tmp_path)
+    assert little.plan.generation.batch_size == 1
+    assert little.plan.adaptive
+    monkeypatch.undo()
+    assert opened(tmp_path).plan.keys == little.plan.keys
+    assert opened(tmp_path / "other").plan.generation.batch_size == 8
+    fixed = opened(tmp_path, batch_size=3).plan
+    assert fixed.generation.batch_size == 3
+    assert not fixed.adaptive
+
+
+SHORT = {"samples": 1, "duration": 0.5, "emotions": ("happy", "sad")}
+
+
+def sampler_for(run: Run, log: Path, *, holds: int = 8) -> TightSampler:
+    """Clips do not have the model's shape; nobody looks at them here."""
+    sampler = TightSampler(log, holds=holds)
+    sampler.generation = run.plan.generation
+    return sampler
+
+
+def test_memory_that_ran_out_is_said_in_the_verdict_and_found_by_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, waiting = opened(tmp_path, **SHORT), opened(tmp_path, **SHORT)
+    assert run.notes() == []
+    sampler = sampler_for(run, tmp_path / "log", holds=4)
+    monkeypatch.setattr(harness.run, "load_sampler", lambda *_: sampler)
+    said: list[str] = []
+    assert run.collect(lambda done: None, said.append) == 4
+    assert len(said) == 1
+    assert run.notes() == [
+        "Memory ran out at micro-batches of 8: of 4 clips 0 in micro-batches of 8, 4 "
+        "in micro-batches of 4 were made."
+    ]
+    # The deciding process was opened before, and made nothing itself.
+    waiting.settle()
+    assert waiting.plan == run.plan
+    assert waiting.missing() == 0
+    assert waiting.notes() == run.notes()
+    assert opened(tmp_path, **SHORT).plan == run.plan
+
+
+def test_the_model_is_loaded_once_and_gone_when_all_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, loaded = opened(tmp_path, **SHORT), []
+
+    def load(*_: Any) -> FakeSampler:
+        sampler = sampler_for(run, tmp_path / "log")
+        loaded.append(weakref.ref(sampler))
+        return sampler
+
+    monkeypatch.setattr(harness.run, "load_sampler", load)
+    freed: list[bool] = []
+    monkeypatch.setattr(
+        harness.run, "free_memory", lambda: freed.append(loaded[0]() is None)
+    )
+    run.collect(lambda done: None)
+    assert len(made(tmp_path / "log")) == 4 + 4  # each again, to compare
+    assert len(loaded) == 1
+    assert freed == [True]
+    again = opened(tmp_path, **SHORT)
+    again.collect(lambda done: None)
+    assert len(loaded) == 1
+
+
+# --- what is kept -------------------------------------------------------------------
+
+
+def test_what_is_kept_is_in_the_key_and_in_the_command(tmp_path: Path) -> None:
+    changes = {"capture_sites": "all", "resolved_layers": "0,5"}
+    run = opened(tmp_path, **changes)
+    assert run.plan.capture.resolved_layers == (0, 5)
+    assert not set(run.plan.keys) & set(opened(tmp_path).plan.keys)
+    assert run.request.command(samples=20).endswith(
+        "--capture-sites all --resolved-layers 0,5"
+    )
+
+
+def test_workers_of_ray_are_in_the_command() -> None:
+    request = Request(engine="ray", workers=3)
+    assert request.command(samples=20).endswith("--engine ray --workers 3")
+
+
+def test_ray_generates_for_a_run_and_its_workers_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = opened(tmp_path, **SHORT, engine="ray", workers=3)
+    sampler = sampler_for(run, tmp_path / "log")
+    monkeypatch.setattr(harness.run, "load_sampler", lambda *_: sampler)
+    asked: list[dict[str, Any]] = []
+
+    def drain_with_ray(plan: Plan, store: Store, **options: Any) -> int:
+        asked.append(options)
+        if store.missing(plan.clips):
+            drain(plan, store, lambda: sampler)  # type: ignore[arg-type,return-value]
+        options["on_progress"](4.0, workers={"ray0": 3.0, "ray1": 1.0})
+        return 4
+
+    monkeypatch.setattr(ray_workers, "drain_with_ray", drain_with_ray)
+    shown: list[Any] = []
+
+    def show(done: float, *, workers: dict[str, float]) -> None:
+        shown.append((done, workers))
+
+    assert run.collect(show) == 4
+    assert shown == [(4.0, {"ray0": 3.0, "ray1": 1.0})]
+    assert (asked[0]["model"], asked[0]["workers"]) == ("phantom:encodes", 3)
+    assert run.missing() == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clips_for_tests import CARD, GENERATION, plan_of
@@ -12,6 +13,7 @@ from samplers_for_tests import (
     FakeSampler,
     TightSampler,
     loader,
+    made,
     never_loaded,
     without_waiting,
 )
@@ -170,3 +172,22 @@ def test_the_repeat_check_takes_clips_of_the_newest_size(tmp_path: Path) -> None
     found = repeat_check(settled(plan, other), other, loader(again))
     assert len(found["clips"]) == 4
     assert found["differing"] == []
+
+
+def test_memory_that_runs_out_while_a_clip_is_written_counts_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, plan = Store(tmp_path, CARD), adaptive_plan(2)
+    put = store.put
+    failed: list[int] = []
+
+    def fail_once(*clip: Any, **more: Any) -> None:
+        if len(made(tmp_path / "log")) == 8 and not failed:
+            failed.append(1)
+            raise MemoryError
+        put(*clip, **more)
+
+    monkeypatch.setattr(store, "put", fail_once)
+    sampler = FakeSampler(tmp_path / "log", generation=plan.generation)
+    assert collect(plan, store, loader(sampler)) == 8
+    assert sorted(sizes_made(store, plan)) == [2] * 4 + [4] * 4

@@ -381,14 +381,19 @@ def test_a_store_that_another_version_laid_out_is_refused(
     assert tree(Path(store.root)) == before
 
 
-def test_opening_a_store_again_writes_nothing(
+def test_a_store_with_nothing_new_is_not_written_to(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def write(*args: Any) -> None:
         pytest.fail("something was written")
 
+    store.write_metadata()
+    before = sorted(Path(store.root).rglob("*"))
     monkeypatch.setattr(LocalDisk, "write", write)
-    assert reopened(store).verify(PLAN.keys) == []
+    again = reopened(store)
+    assert again.verify(PLAN.keys) == []
+    again.write_metadata()
+    assert sorted(Path(store.root).rglob("*")) == before  # nor a lease taken
 
 
 # --- what the time is -------------------------------------------------------------
@@ -487,6 +492,14 @@ def test_metadata_that_somebody_edited_is_written_anew(store: Store) -> None:
     assert path.read_bytes() == whole
 
 
+def test_what_a_killed_writer_of_metadata_left_is_cleared_away(store: Store) -> None:
+    partial = store.directory / "partial" / ".metadata.csv.1-ab.partial"
+    partial.parent.mkdir(exist_ok=True)
+    partial.write_bytes(b"file_na")
+    store.write_metadata()
+    assert not partial.exists()
+
+
 def test_metadata_forgets_what_was_removed(store: Store) -> None:
     store.write_metadata()
     store.disk.remove(f"{store.folder}/records/{FIRST.key}.json")
@@ -502,10 +515,16 @@ def test_metadata_reads_only_the_records_that_are_new(
     store.write_metadata()
     again = reopened(store)
     put_clip(again, PLAN.clips[3])
-    monkeypatch.setattr(
-        again, "_read_record", lambda key: pytest.fail("a known record was read")
-    )
+    read: list[str] = []
+    before = again.read_record
+
+    def counted(key: str) -> dict[str, Any]:
+        read.append(key)
+        return before(key)
+
+    monkeypatch.setattr(again, "read_record", counted)
     again.write_metadata()
+    assert read == [PLAN.clips[3].key]
     text = (store.directory / "audio" / "metadata.csv").read_text()
     assert len(text.splitlines()) == 1 + 4
 

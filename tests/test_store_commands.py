@@ -202,7 +202,21 @@ def rename_a_model(root: Path) -> str:
     return f"{'e' * 32}/card.json is not this model's card; the next run"
 
 
+def edit_the_table(root: Path) -> str:
+    path = in_folder(root, "audio/metadata.csv")
+    path.write_bytes(path.read_bytes().replace(b"happy", b"sad"))
+    return "audio/metadata.csv was changed; what it said is found out again."
+
+
+def edit_what_was_established(root: Path) -> str:
+    path = in_folder(root, "checks/metadata.json")
+    path.write_text(path.read_text().replace("a", "b"))
+    return "checks/metadata.json was changed; what it said is found out again."
+
+
 EDITS = [
+    edit_the_table,
+    edit_what_was_established,
     flip_audio,
     add_a_file,
     add_a_folder,
@@ -348,6 +362,21 @@ def test_a_clip_that_is_being_made_is_kept(say: Say, root: Path) -> None:
     store = Store(root, CARD)
     assert store.missing(CLIPS) == list(CLIPS[1:])
     assert store.verify(PLAN.keys) == []
+
+
+def test_a_clip_that_a_worker_has_begun_survives_the_removal_of_its_model(
+    say: Say, root: Path
+) -> None:
+    begun = f"audio/{PLAN.clips[5].key}.wav"
+    in_folder(root, begun).write_bytes(b"x")
+    in_folder(root, "audio/lost.wav").write_bytes(b"x")
+    lease = Store(root, CARD).try_lease(PLAN.clips[5].key)
+    assert lease is not None
+    say("gc", "--model", CARD.name, "--yes")
+    assert in_folder(root, begun).exists()
+    assert not in_folder(root, "audio/lost.wav").exists()
+    assert Store(root, CARD).keys() == set()
+    lease.release()
 
 
 def test_a_store_from_before_engines_is_shown_and_can_be_removed(

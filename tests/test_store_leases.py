@@ -41,10 +41,24 @@ def test_a_lease_has_one_holder_at_a_time(open_another: MakeLeases) -> None:
     lease.release()  # twice is no error
     again = two.try_take("clip")
     assert again is not None
+    lease.release()  # nor once somebody else has it
     assert one.try_take("clip") is None
     again.release()
     other.release()
     assert one.try_take("clip") is not None
+
+
+def test_an_old_lease_does_not_release_a_new_one(open_another: MakeLeases) -> None:
+    one, two = open_another(), open_another()
+    old = one.try_take("clip")
+    assert old is not None
+    old.release()
+    new = one.try_take("clip")
+    assert new is not None
+    old.release()
+    assert two.try_take("clip") is None
+    new.release()
+    assert two.try_take("clip") is not None
 
 
 def test_a_lease_is_released_at_the_end_of_its_block(open_another: MakeLeases) -> None:

@@ -23,7 +23,8 @@ from clips_for_tests import (
 
 from harness.files import FileError
 from harness.store import Store, StoreError
-from harness.store.disk import Disk, LocalDisk, RemoteDisk, open_disk
+from harness.store.disk import Disk, LocalDisk, open_disk
+from harness.store.remote import RemoteDisk
 
 PLAN = plan_of(2)
 CLIPS = PLAN.clips[:3]
@@ -162,6 +163,20 @@ def test_an_upload_that_fails_leaves_no_clip(
     store.refresh()
     assert not store.has(PLAN.clips[3].key)
     assert store.verify(PLAN.keys) == []
+
+
+def test_a_place_that_can_only_be_read_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = open_disk(f"memory:/{tmp_path}/other")
+    assert isinstance(disk, RemoteDisk)
+
+    def refuse(path: str, content: bytes) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(disk.filesystem, "pipe_file", refuse)
+    with pytest.raises(StoreError, match=r"\(there is no writing there\)\. Give a"):
+        Store(f"memory:/{tmp_path}/other", CARD)
 
 
 # --- which place is meant ---------------------------------------------------------

@@ -40,6 +40,7 @@ TEXT_SCHEDULE = Schedule(steps=1500, batch=64, learning_rate=2e-3)
 ENCODES_SCHEDULES = (
     (200, Schedule(steps=1400, batch=16, learning_rate=1e-3)),
     (400, Schedule(steps=1500, batch=10, learning_rate=7e-4)),
+    (400, Schedule(steps=2500, batch=10, learning_rate=5e-4)),
 )
 DEAF_SCHEDULES = ((400, Schedule(steps=500, batch=10, learning_rate=5e-4)),)
 
@@ -86,8 +87,8 @@ def train_phantom(
 ) -> LMModel:
     """Train `name` in stages of (frames, schedule), each starting from the last."""
     codes = training_codes(work, seed=seed)
-    for frames, schedule in schedules:
-        checkpoint = work / f"{name}-{frames}.pt"
+    for stage, (frames, schedule) in enumerate(schedules):
+        checkpoint = work / f"{name}-{stage}.pt"
         model = train_language_model(
             codes,
             seed=seed,
@@ -140,7 +141,7 @@ def main() -> None:
         model = train_phantom(name, schedules, work=work, seed=seed, start=start)
         export(out / name, "state_dict.bin", model, LANGUAGE_MODEL)
         export(out / name, "compression_state_dict.bin", codec, CODEC)
-        start = work / f"{name}-{schedules[-1][0]}.pt"
+        start = work / f"{name}-{len(schedules) - 1}.pt"
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ of parts without losing a spread that is much smaller than the mean.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -159,44 +158,48 @@ class ActivationCapture:
 
     def clips(self) -> list[ClipCapture]:
         """One capture per clip of the micro-batch."""
-        means, squares, magnitudes = (
-            t.cpu().numpy().astype(np.float64)
-            for t in (self.mean, self.squares, self.magnitude)
-        )
+        parts = (self.mean, self.squares, self.magnitude, self.first, self.bad_step)
+        host = [part.cpu().numpy() for part in parts]
+        clips = self.bad_step.shape[2] // 2
+        return [
+            self._clip(
+                *(
+                    part.take([clip, clips + clip], axis=axis)
+                    for part, axis in zip(host, (3, 3, 3, 2, 2), strict=True)
+                )
+            )
+            for clip in range(clips)
+        ]
+
+    def _clip(
+        self,
+        mean: np.ndarray,
+        squares: np.ndarray,
+        magnitude: np.ndarray,
+        first: np.ndarray,
+        bad_step: np.ndarray,
+    ) -> ClipCapture:
+        """A clip's two rows; moments are `(windows, sites, layers, 2, d_model)`."""
+        means, magnitudes = mean.astype(np.float64), magnitude.astype(np.float64)
         counts = self.counts[:, None, None, None, None]
         # A clip shorter than the windows leaves some of them empty, and at zero.
-        variances = squares / np.maximum(counts, 1)
+        variances = squares.astype(np.float64) / np.maximum(counts, 1)
         shares = counts / counts.sum()
         with np.errstate(invalid="ignore", over="ignore"):
-            mean = (shares * means).sum(axis=0)
-            spread = variances + (means - mean) ** 2
-            whole: dict[str, Any] = {
-                "mean": mean,
-                "variance": (shares * spread).sum(axis=0),
-                "magnitude": (shares * magnitudes).sum(axis=0),
-                "first_step": self.first.cpu().numpy(),
-            }
-        windows: dict[str, Any] = {
-            "window_mean": means,
-            "window_variance": variances,
-            "window_magnitude": magnitudes,
-        }
-        bad = self.bad_step.cpu().numpy().min(axis=0)  # (layers, rows)
-        steps = tuple(int(n) for n in self.taken.min(axis=0))
-        clips = bad.shape[1] // 2
-        return [
-            ClipCapture(
+            whole = (shares * means).sum(axis=0)
+            spread = variances + (means - whole) ** 2
+            return ClipCapture(
                 sites=tuple(self.sites),
-                **{k: _float32(v[:, :, [c, clips + c]]) for k, v in whole.items()},
-                **{
-                    k: _float32(np.moveaxis(v[:, :, :, [c, clips + c]], 0, 3))
-                    for k, v in windows.items()
-                },
-                steps=steps,
-                not_finite=self._bad_places(bad[:, [c, clips + c]]),
+                mean=_float32(whole),
+                variance=_float32((shares * spread).sum(axis=0)),
+                magnitude=_float32((shares * magnitudes).sum(axis=0)),
+                first_step=_float32(first),
+                window_mean=_windows_last(means),
+                window_variance=_windows_last(variances),
+                window_magnitude=_windows_last(magnitudes),
+                steps=tuple(int(n) for n in self.taken.min(axis=0)),
+                not_finite=self._bad_places(bad_step.min(axis=0)),
             )
-            for c in range(clips)
-        ]
 
     def _bad_places(self, bad: np.ndarray) -> tuple[tuple[str, int, int], ...]:
         return tuple(
@@ -207,5 +210,10 @@ class ActivationCapture:
         )
 
 
-def _float32(values: np.ndarray) -> Any:
+def _windows_last(values: np.ndarray) -> np.ndarray:
+    """`(windows, sites, layers, 2, d_model)`: windows before dimensions."""
+    return _float32(np.moveaxis(values, 0, 3))
+
+
+def _float32(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(values, dtype=np.float32)

@@ -84,7 +84,6 @@ class Decoder:
         self.starts = starts[None]
         self.on_device = self.device.type == "cuda"
         self._batch: _MicroBatch | None = None
-        self._shape: _Shape | None = None
 
     def shapes(
         self, condition: TextCondition, spec: CaptureSpec, *, frames: int
@@ -135,18 +134,21 @@ class Decoder:
             generation=generation,
             capture=capture,
         )
-        if shape != self._shape:
-            self._batch = None  # room for the next, if it is on a full device
-            self._batch, self._shape = _MicroBatch(self, shape), shape
+        if self._batch is None or self._batch.shape != shape:
+            self._batch = None  # makes room for the next
+            self._batch = _MicroBatch(self, shape)
         batch = self._batch
-        assert batch is not None
-        batch.start(conditions, seeds, forced_codes, on_held)
-        for step in range(batch.steps):
-            batch.take_step(step)
-            batch.capture.close_step()
-            if on_step is not None:
-                on_step(step + 1, batch.steps)
-        return Decoded(codes=batch.codes(), captures=batch.capture.clips())
+        try:
+            batch.start(conditions, seeds, forced_codes, on_held)
+            for step in range(batch.steps):
+                batch.take_step(step)
+                batch.capture.close_step()
+                if on_step is not None:
+                    on_step(step + 1, batch.steps)
+            return Decoded(codes=batch.codes(), captures=batch.capture.clips())
+        except BaseException:
+            self._batch = None  # whoever goes on with less needs its memory
+            raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

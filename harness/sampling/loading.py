@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import os
 import shutil
@@ -90,6 +92,8 @@ def _scratch(store: Store) -> Path:
 def free_memory() -> None:
     """Give back what a sampler held, once nothing refers to it any more."""
     gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # where C's library is another
+        ctypes.CDLL(None).malloc_trim(0)
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()

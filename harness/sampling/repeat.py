@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.plan import ClipSpec, Plan
+from harness.sampling.loading import free_memory
 from harness.sampling.memory import OutOfMemory
 from harness.sampling.sizes import settled, sizes_of
 from harness.sampling.workers import WorkerError
@@ -66,12 +67,13 @@ def _repeat(plan: Plan, store: Store, sampler: Sampler) -> dict[str, Any]:
     if sampler.generation.batch_size != size:
         sampler = sampler.with_batch_size(size)
     clips = _spread(plan.clips, count=size)
+    free_memory()
     try:
         differing = _differing(clips, store, sampler)
     except OutOfMemory as error:
         msg = (
             f"Memory does not hold a micro-batch of {size}, of which the clips in "
-            f"`--store {store.root}` are. Free some, or give another --store."
+            f"`--store {store.root}` are. Free some and run again: nothing is lost."
         )
         raise WorkerError(msg) from error
     return {"clips": [c.key for c in clips], "differing": differing}

@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.plan import ClipSpec, Plan
+from harness.sampling.loading import free_memory
 from harness.sampling.memory import OutOfMemory
 from harness.sampling.sizes import halved, settled
 from harness.store import Store
@@ -40,12 +41,12 @@ class Drain(Protocol):
         store: Store,
         load_sampler: Callable[[], Sampler],
         *,
-        on_progress: Callable[[float], None],
+        on_progress: Callable[..., None],
         say: Callable[[str], None],
     ) -> int: ...
 
 
-def _quiet(told: object) -> None:
+def _quiet(told: object, **more: object) -> None:
     """Nobody listens."""
 
 
@@ -86,7 +87,7 @@ def collect(
     store: Store,
     load_sampler: Callable[[], Sampler],
     *,
-    on_progress: Callable[[float], None] = _quiet,
+    on_progress: Callable[..., None] = _quiet,
     say: Callable[[str], None] = _quiet,
     drain: Drain = drain,
 ) -> int:
@@ -103,8 +104,8 @@ def collect(
     for _ in range(_ROUNDS):
         before = made
 
-        def after(done: float, before: int = before) -> None:
-            on_progress(before + done)
+        def after(done: float, before: int = before, **workers: Any) -> None:
+            on_progress(before + done, **workers)
 
         made += drain(plan, store, load_sampler, on_progress=after, say=say)
         damaged = store.verify(settled(plan, store).keys)
@@ -172,7 +173,7 @@ class _Worker:
                 for sample in samples:
                     self._put(sample, sampler)
                 self.made += len(samples)
-        except OutOfMemory:
+        except (OutOfMemory, MemoryError):
             smaller_is_needed = True  # the error holds on to memory until it is gone
         else:
             smaller_is_needed = False
@@ -209,6 +210,7 @@ class _Worker:
                 "or `--batch-size auto`, which halves it and goes on."
             )
             raise WorkerError(msg)
+        free_memory()
         smaller = halved(plan, self.store)
         self._say(
             f"memory ran out at micro-batches of {size}; what was made is kept, the "

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 from harness.store.disk import Disk
+from harness.store.metadata import is_our_table
 from harness.store.store import Store
 from harness.store.survey import Shelf, shelves
 
@@ -43,9 +44,21 @@ def _of_store(store: Store, on_clip: Callable[[], None]) -> Iterator[str]:
         if problem:
             damaged.add(key)
             yield f"{store.folder}: clip {key}: {problem}."
+    for name in _changed(store):
+        yield f"{store.folder}/{name} was changed; what it said is found out again."
     for name in unreferenced(store):
         if _key_of(name) not in damaged:
             yield f"{name}: nothing refers to it."
+
+
+def _changed(store: Store) -> Iterator[str]:
+    """Files that are vouched for, but not by a clip's record."""
+    for folder in ("features", "checks"):
+        for file in sorted(store.disk.names(f"{store.folder}/{folder}")):
+            if store.read_vouched(f"{folder}/{file}") is None:
+                yield f"{folder}/{file}"
+    if not is_our_table(store):
+        yield "audio/metadata.csv"
 
 
 def open_shelf(shelf: Shelf, root: str) -> Store | None:

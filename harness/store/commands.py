@@ -119,16 +119,18 @@ def contents(disk: Disk, root: str) -> list[dict[str, Any]]:
     for shelf in shelves(disk):
         records = disk.names(f"{shelf.folder}/records")
         store = open_shelf(shelf, root)
-        known = store.readable() if store is not None else []
-        seconds = (r["generation"]["duration_seconds"] for r in known)
+        prompts, seconds = set(), 0.0
+        for record in store.readable() if store is not None else ():
+            prompts.add(record["prompt"])
+            seconds += record["generation"]["duration_seconds"]
         rows.append(
             {
                 "model": shelf.name,
                 "fingerprint": shelf.fingerprint,
                 "engine": shelf.engine,
                 "clips": len(records),
-                "prompts": len({r["prompt"] for r in known}),
-                "hours": sum(seconds) / 3600,
+                "prompts": len(prompts),
+                "hours": seconds / 3600,
                 "bytes": size_below(disk, shelf.folder, apart="engine-"),
             }
         )

@@ -8,21 +8,16 @@ Names are relative to the root, with `/` between folders. What is missing is an
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import tempfile
-import weakref
 from abc import ABC, abstractmethod
-from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from harness.files import (
     FileError,
     checksum,
-    checksum_stream,
     explain,
     json_bytes,
     move_file,
@@ -30,10 +25,7 @@ from harness.files import (
     write_bytes,
 )
 
-if TYPE_CHECKING:
-    from fsspec.spec import AbstractFileSystem
-
-__all__ = ["Disk", "LocalDisk", "RemoteDisk", "StoreError", "open_disk"]
+__all__ = ["Disk", "LocalDisk", "StoreError", "open_disk"]
 
 
 class StoreError(Exception):
@@ -55,6 +47,8 @@ def open_disk(root: str | Path) -> Disk:
     if "://" not in text:
         return LocalDisk(Path(root))
     from fsspec.core import url_to_fs
+
+    from harness.store.remote import RemoteDisk
 
     try:
         # Other processes write here as well: a listing must be of now.
@@ -247,127 +241,3 @@ class LocalDisk(Disk):
             path = self.root / folder
             msg = f"`{path}` cannot be read ({error.strerror}). Ask for permission."
             raise StoreError(msg) from error
-
-
-class RemoteDisk(Disk):
-    """A place on a file system of fsspec's. Putting an object is atomic there."""
-
-    def __init__(
-        self, filesystem: AbstractFileSystem, base: str, *, label: str
-    ) -> None:
-        self.filesystem = filesystem
-        self.base = base.rstrip("/")
-        self.label = label
-        self.readers = 16
-
-    @property
-    def directory(self) -> None:
-        return None
-
-    @cached_property
-    def here(self) -> Path:
-        copies = Path(tempfile.mkdtemp(prefix="skeptic-"))
-        weakref.finalize(self, shutil.rmtree, copies, ignore_errors=True)
-        return copies
-
-    def read(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
-        end = None if length is None else start + length
-        content: bytes = self.filesystem.cat_file(
-            self._path(name), start=start, end=end
-        )
-        return content
-
-    def write(self, name: str, content: bytes) -> None:
-        path = self._path(name)
-        try:
-            self._make_parent(path)
-            self.filesystem.pipe_file(path, content)
-        except OSError as error:
-            raise FileError(explain(self._shown(name), error)) from error
-
-    def create(self, name: str, content: bytes) -> bool:
-        path = self._path(name)
-        try:
-            self._make_parent(path)
-            self.filesystem.pipe_file(path, content, mode="create")
-        except FileExistsError:
-            return False
-        except OSError as error:
-            raise FileError(explain(self._shown(name), error)) from error
-        return True
-
-    def take(self, name: str, source: Path) -> None:
-        path = self._path(name)
-        try:
-            self._make_parent(path)
-            self.filesystem.put_file(str(source), path)
-        except OSError as error:
-            raise FileError(explain(self._shown(name), error)) from error
-        source.unlink()
-
-    def append(self, name: str, text: str) -> None:
-        try:
-            before = self.read(name)
-        except FileNotFoundError:
-            before = b""
-        self.write(name, before + text.encode())
-
-    def names(self, folder: str) -> list[str]:
-        return list(self.sizes(folder))
-
-    def folders(self, folder: str) -> list[str]:
-        return [
-            PurePosixPath(entry["name"]).name
-            for entry in self._entries(folder)
-            if entry["type"] == "directory"
-        ]
-
-    def sizes(self, folder: str) -> dict[str, int]:
-        return {
-            PurePosixPath(entry["name"]).name: entry["size"]
-            for entry in self._entries(folder)
-            if entry["type"] == "file"
-        }
-
-    def remove(self, name: str) -> None:
-        try:
-            self.filesystem.rm(self._path(name), recursive=True)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise FileError(explain(self._shown(name), error)) from error
-
-    def checksum(self, name: str) -> str:
-        with self.filesystem.open(self._path(name), "rb") as stream:
-            return checksum_stream(stream)
-
-    def local(self, name: str) -> Path:
-        path = self.here / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.filesystem.get_file(self._path(name), str(path))
-        return path
-
-    def free_bytes(self) -> int | None:
-        return None
-
-    def _entries(self, folder: str) -> list[dict[str, Any]]:
-        try:
-            entries: list[dict[str, Any]] = self.filesystem.ls(
-                self._path(folder), detail=True
-            )
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except OSError as error:
-            msg = f"`{self._shown(folder)}` cannot be read ({error}). Ask for access."
-            raise StoreError(msg) from error
-        return entries
-
-    def _make_parent(self, path: str) -> None:
-        with contextlib.suppress(FileExistsError):
-            self.filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
-
-    def _path(self, name: str) -> str:
-        return f"{self.base}/{name}" if self.base else name
-
-    def _shown(self, name: str) -> str:
-        return f"{self.label.rstrip('/')}/{name}"

@@ -89,6 +89,16 @@ class Removal:
         return True
 
     def _remove_folder(self) -> None:
+        """Remove what is left of a model and engine, unless a worker has begun anew."""
+        top = self.shelf.folder
+        if self.store is not None:
+            for name in unreferenced(self.store):
+                self.disk.remove(name)
+            folders = [f"{top}/{folder}" for folder in (*_FOLDERS, "partial")]
+            left = {name for folder in folders for name in self.disk.names(folder)}
+            if left - {"metadata.csv"}:
+                self.store.write_metadata()
+                return
         others = [
             shelf
             for shelf in shelves(self.disk)
@@ -97,10 +107,9 @@ class Removal:
         ]
         if self.shelf.engine == 0 and others:
             for folder in (*_FOLDERS, "checks", "leases", "damage.txt"):
-                self.disk.remove(f"{self.shelf.folder}/{folder}")
+                self.disk.remove(f"{top}/{folder}")
         else:
-            whole = self.shelf.folder if others else self.shelf.fingerprint
-            self.disk.remove(whole)
+            self.disk.remove(top if others else self.shelf.fingerprint)
 
     def _is_old(self, key: str, days: float | None) -> bool:
         if days is None:
@@ -108,7 +117,7 @@ class Removal:
         if self.store is None:
             return False
         try:
-            made = self.store.record(key)["provenance"]["time"]
+            made = self.store.read_record(key)["provenance"]["time"]
         except StoreError:
             return False  # its age is not known; `verify` names it
         then = datetime.strptime(made, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

@@ -42,7 +42,7 @@ class Lease:
 
     def __init__(self, name: str, leases: Leases) -> None:
         self.name = name
-        self._leases = leases
+        self._leases: Leases | None = leases
 
     def __enter__(self) -> Lease:
         return self
@@ -51,7 +51,10 @@ class Lease:
         self.release()
 
     def release(self) -> None:
-        self._leases.release(self.name)
+        """Give it back; a second time is no error, whoever has it then."""
+        leases, self._leases = self._leases, None
+        if leases is not None:
+            leases.give_back(self.name)
 
 
 class Leases(ABC):
@@ -78,11 +81,10 @@ class Leases(ABC):
             self._names[name] = place
             return Lease(name, self)
 
-    def release(self, name: str) -> None:
-        """Give a lease back; giving it back twice is no error."""
+    def give_back(self, name: str) -> None:
+        """Let others take a lease that this process holds."""
         with self._guard:
-            if name in self._names:
-                self._give_back(name, self._names.pop(name))
+            self._give_back(name, self._names.pop(name))
 
     def place(self, name: str) -> str:
         """What the file of a lease is called."""

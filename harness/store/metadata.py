@@ -13,7 +13,14 @@ from harness.files import checksum_bytes
 from harness.store.disk import StoreError
 from harness.store.records import Records
 
-__all__ = ["COLUMNS", "row_of", "table_text", "write_table"]
+__all__ = [
+    "COLUMNS",
+    "is_our_table",
+    "is_up_to_date",
+    "row_of",
+    "table_text",
+    "write_table",
+]
 
 COLUMNS = ("prompt", "emotion", "template", "seed", "model", "duration", "key")
 _CHECK = "checks/metadata.json"
@@ -21,17 +28,25 @@ _CHECK = "checks/metadata.json"
 
 def write_table(records: Records) -> None:
     """Bring the table up to date; for the holder of its lease."""
-    name = f"{records.folder}/audio/metadata.csv"
-    content = _read(records, name)
-    rows = {}
-    if records.read_vouched(_CHECK) == checksum_bytes(content):
-        table = list(csv.reader(io.StringIO(content.decode(), newline="")))
-        rows = {row[-1]: row for row in table[1:]}
-    found = [rows.get(k) or row_of(records, k) for k in sorted(records.keys())]
-    new = table_text([row for row in found if row]).encode()
-    if new != content or not rows:
-        records.disk.write(name, new)
-        records.write_vouched(_CHECK, checksum_bytes(new))
+    known = _rows(records)
+    found = [known.get(k) or row_of(records, k) for k in sorted(records.keys())]
+    content = table_text([row for row in found if row]).encode()
+    records.disk.write(_name(records), content)
+    records.write_vouched(_CHECK, checksum_bytes(content))
+
+
+def is_up_to_date(records: Records) -> bool:
+    """Does the table have a row for each clip, and was it not changed since?"""
+    return bool(_read(records)) and _rows(records).keys() == records.keys()
+
+
+def _rows(records: Records) -> dict[str, list[str]]:
+    """The rows by key, or none if somebody else wrote them."""
+    content = _read(records)
+    if records.read_vouched(_CHECK) != checksum_bytes(content):
+        return {}
+    table = list(csv.reader(io.StringIO(content.decode(), newline="")))
+    return {row[-1]: row for row in table[1:]}
 
 
 def table_text(rows: list[list[str]]) -> str:
@@ -46,7 +61,7 @@ def table_text(rows: list[list[str]]) -> str:
 def row_of(records: Records, key: str) -> list[str] | None:
     """The clip's row, or None if its record is damaged: `verify` sees to that."""
     try:
-        record = records.record(key)
+        record = records.read_record(key)
     except StoreError:
         return None
     seconds = record["generation"]["duration_seconds"]
@@ -54,8 +69,18 @@ def row_of(records: Records, key: str) -> list[str] | None:
     return [f"{key}.wav", *(str(known[column]) for column in COLUMNS)]
 
 
-def _read(records: Records, name: str) -> bytes:
+def is_our_table(records: Records) -> bool:
+    """Is the table, if there is one, as it was written?"""
+    content = _read(records)
+    return not content or records.read_vouched(_CHECK) == checksum_bytes(content)
+
+
+def _read(records: Records) -> bytes:
     try:
-        return records.disk.read(name)
+        return records.disk.read(_name(records))
     except OSError:
         return b""
+
+
+def _name(records: Records) -> str:
+    return f"{records.folder}/audio/metadata.csv"

@@ -88,7 +88,7 @@ class Records:
     def problem(self, key: str) -> str | None:
         """What is wrong with a clip, or None; all of its files are read."""
         try:
-            files = self._read_record(key)["files"]
+            files = self.read_record(key)["files"]
         except StoreError as error:
             return str(error)
         for name, expected in files.items():
@@ -98,7 +98,7 @@ class Records:
             except FileNotFoundError:
                 return f"{name} is missing"
             except OSError as error:
-                return f"{name} cannot be read ({error.strerror})"
+                return f"{name} cannot be read ({error.strerror or error})"
         return None
 
     def _drop(self, key: str) -> str | None:
@@ -134,10 +134,14 @@ class Records:
 
     @contextmanager
     def lease(self, name: str) -> Iterator[None]:
-        """Wait for a lease and hold it; for the few things that are made once."""
+        """Wait for a lease and hold it; for the few things that are made once.
+
+        What a killed holder left half written is removed.
+        """
         while (lease := self._leases.try_take(name, alone=True)) is None:
             time.sleep(_POLL_SECONDS)
         with lease:
+            self.clear_leftovers(name)
             yield
 
     def clear_leftovers(self, key: str) -> None:
@@ -159,23 +163,16 @@ class Records:
         """
         if key not in self._records:
             try:
-                self._records[key] = self._read_record(key)
+                self._records[key] = self.read_record(key)
             except StoreError as error:
                 raise StoreError(self._unusable(key, str(error))) from error
         return self._records[key]
 
-    def readable(self) -> list[dict[str, Any]]:
+    def readable(self) -> Iterator[dict[str, Any]]:
         """The records of all clips that were listed, but those that are damaged."""
-        found = []
         for key in sorted(self.keys()):
             with suppress(StoreError):
-                found.append(self.record(key))
-        return found
-
-    def remember(self, record: dict[str, Any]) -> None:
-        """A clip was put."""
-        self._records[record["key"]] = record
-        self.keys().add(record["key"])
+                yield self.read_record(key)
 
     def checked(self, key: str, name: str, part: Part) -> bytes:
         """A part of a file, if it is what it was when it was written."""
@@ -221,7 +218,8 @@ class Records:
     def record_name(self, key: str) -> str:
         return f"{self.folder}/records/{key}.json"
 
-    def _read_record(self, key: str) -> dict[str, Any]:
+    def read_record(self, key: str) -> dict[str, Any]:
+        """The record as it is on disk, checked; it is not kept in memory."""
         record = self.disk.read_json(self.record_name(key))
         if not isinstance(record, dict):
             raise StoreError("its record is missing or cannot be read")

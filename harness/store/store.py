@@ -28,7 +28,7 @@ from harness.store.formats import (
     parquet_parts,
     tensor_parts,
 )
-from harness.store.metadata import write_table
+from harness.store.metadata import is_up_to_date, write_table
 from harness.store.records import Records, record_checksum
 from harness.store.survey import LAYOUT, LAYOUT_FILE, is_laid_out, strangers
 
@@ -129,7 +129,7 @@ class Store(Records):
             }
             record["checksum"] = record_checksum(record)
             self.disk.write_json(self.record_name(clip.key), record)
-        self.remember(record)
+        self.keys().add(clip.key)
 
     def _put_files(
         self, clip: ClipSpec, audio: np.ndarray, capture: ClipCapture
@@ -255,6 +255,9 @@ class Store(Records):
 
     def write_metadata(self) -> None:
         """Bring `audio/metadata.csv` up to date with the records."""
+        self.refresh()
+        if is_up_to_date(self):
+            return
         with self.lease("metadata"):
             self.refresh()
             write_table(self)

@@ -1,6 +1,6 @@
 """Decoding with capture of every layer against audiocraft, hooks, and the machine.
 
-    uv run pytest benchmarks/test_engine.py
+    uv run pytest benchmarks/test_decoding_speed.py
 
 Each figure is a ratio of times taken in one run on the same weights, and stands in
 `reports/benchmarks.json` with the machine described. Nothing is asserted of time;
