@@ -35,6 +35,15 @@ def guided(logits: Tensor, cfg_coef: float) -> Tensor:
     return null + (conditional - null) * cfg_coef
 
 
+def _kth_largest(values: Tensor, k: int) -> Tensor:
+    """`(..., 1)`, found from the end that is nearer."""
+    smallest = values.shape[-1] - k + 1
+    if k <= smallest:
+        return values.topk(k, sorted=False).values.amin(-1, keepdim=True)
+    found = values.topk(smallest, largest=False, sorted=False).values
+    return found.amax(-1, keepdim=True)
+
+
 def sample(logits: Tensor, draws: Tensor, generation: Generation) -> Tensor:
     """Draw codes by inverse CDF, in vocabulary order.
 
@@ -52,8 +61,7 @@ def sample(logits: Tensor, draws: Tensor, generation: Generation) -> Tensor:
             torch.zeros_like(beyond).scatter(-1, order, beyond), 0.0
         )
     elif 0 < generation.top_k < probabilities.shape[-1]:
-        least = probabilities.topk(generation.top_k, dim=-1, sorted=False).values
-        least = least.amin(-1, keepdim=True)
+        least = _kth_largest(probabilities, generation.top_k)
         probabilities = probabilities.masked_fill(probabilities < least, 0.0)
     cumulative = probabilities.double().cumsum(-1)
     target = draws[..., None] * cumulative[..., -1:]

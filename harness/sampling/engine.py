@@ -253,9 +253,7 @@ class _MicroBatch:
     def _logits(self, tokens: Tensor, cursor: Cursor) -> Tensor:
         """Codes `(clips, codebooks)` to logits `(rows, codebooks, vocabulary)`."""
         decoder = self.decoder
-        embedded = F.embedding_bag(
-            tokens + decoder.starts, decoder.embeddings, mode="sum"
-        )
+        embedded = F.embedding(tokens + decoder.starts, decoder.embeddings).sum(1)
         embedded = embedded + cursor.read_position(self.positions, 0)
         hidden = torch.cat([embedded, embedded])[:, None]
         for layer, memory in zip(decoder.layers, self.memories, strict=True):

@@ -59,7 +59,11 @@ class Layer:
             self.text_query = linear_map(query)
             self.text_keys_values = linear_map(keys_values)
             self.cross_out = linear_map(cross.out_proj.weight)
-        self.mlp_in = linear_map(layer.linear1.weight, layer.linear1.bias)
+        gelu = layer.activation is F.gelu
+        self.mlp_in = linear_map(
+            layer.linear1.weight, layer.linear1.bias, then_gelu=gelu
+        )
+        self.activation = _unchanged if gelu else layer.activation
         self.mlp_out = linear_map(layer.linear2.weight, layer.linear2.bias)
 
     def room(self, *, clips: int, tokens: int, positions: int) -> Memory:
@@ -157,9 +161,13 @@ class Layer:
 
     def _mlp(self, x: Tensor) -> Tensor:
         layer = self.layer
-        hidden = layer.activation(self.mlp_in(layer.norm2(x)))
+        hidden = self.activation(self.mlp_in(layer.norm2(x)))
         out: Tensor = layer.layer_scale_2(self.mlp_out(hidden))
         return out
+
+
+def _unchanged(x: Tensor) -> Tensor:
+    return x
 
 
 def _attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
