@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 
 from harness.sampling.linear import linear_map
 
@@ -41,3 +42,14 @@ def test_other_precisions_are_kept(dtype: torch.dtype) -> None:
     found = linear_map(weight)(x)
     assert found.dtype == dtype
     torch.testing.assert_close(found, x @ weight.T, rtol=2e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize("shape", [(48, 20), (512, 512)], ids=["small", "large"])
+@pytest.mark.parametrize("rows", [2, 40])
+def test_gelu_may_follow(shape: tuple[int, int], rows: int) -> None:
+    weight, bias = torch.randn(shape), torch.randn(shape[0])
+    x = torch.randn(rows, shape[1])
+    exact = (x.double() @ weight.double().T + bias).numpy()
+    expected = exact * norm.cdf(exact)
+    found = linear_map(weight, bias, then_gelu=True)(x)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-3, atol=1e-4)
