@@ -1,8 +1,8 @@
 """The store: clips written and read a second, and planning for a very large one.
 
 Run with `uv run pytest benchmarks/test_store_speed.py`. Beside each figure stands a
-check that the right thing was measured; nothing is asserted of time. NumPy's `savez` of the
-same arrays, as safely written, is what writing and reading are compared with.
+check that the right thing was measured; nothing is asserted of time. NumPy's `savez` of
+the same arrays, as safely written, is what writing and reading are compared with.
 """
 
 from __future__ import annotations

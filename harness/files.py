@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
+    "PARTIAL",
     "FileError",
     "checksum",
     "checksum_bytes",

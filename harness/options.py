@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.captures import SITES
-from harness.run import DTYPES, ENGINES, Request
+from harness.request import DTYPES, ENGINES, Request
 
 __all__ = ["add_options", "request_of"]
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.files import read_json, write_json
+from harness.files import parse_json, write_json
 from harness.plan import (
     ENGINE,
     CaptureSpec,
@@ -99,7 +99,12 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         msg = f"`--plan {path}` must be a file, there is none. {_REMEDY}"
         raise PlanError(msg)
-    data = read_json(path)
+    try:
+        data = parse_json(path.read_bytes())
+    except OSError as error:
+        reason = error.strerror or error
+        msg = f"`--plan {path}` cannot be read ({reason}). Ask for permission."
+        raise PlanError(msg) from error
     if not isinstance(data, dict):
         raise _not_a_plan(path, "it is not a JSON object")
     schema = data.get("schema")

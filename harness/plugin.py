@@ -24,8 +24,10 @@ from harness.measures.probe import ProbeError
 from harness.measures.similarity import SimilarityError
 from harness.options import add_options, request_of
 from harness.planfile import write_plan
-from harness.run import Request, Run, RunError, open_run
+from harness.request import Request
+from harness.run import Run, RunError, open_run
 from harness.sampling.devices import take_gpu
+from harness.sampling.workers import WorkerError, refuse_private
 from harness.session import DESELECTED, DecidingSession, weeks_of
 from harness.verdict import BrokenInstrument, Decision, Evidence, Status, decide
 
@@ -81,7 +83,7 @@ def _write_plan_only(config: pytest.Config, path: Path) -> pytest.ExitCode:
     """Write the plan and say what is to be done with it; no test is run."""
     request = request_of(config)
     try:
-        run = open_run(request)
+        run = open_run(request, generates=False)
         write_plan(path, run.plan, model=request.model)
     except (RunError, FileError) as error:
         raise pytest.UsageError(str(error)) from error
@@ -186,12 +188,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         msg = "`--engine ray` must not come with -n. Give `--workers N` instead."
         raise pytest.UsageError(msg)
     try:
+        if getattr(config.option, "numprocesses", None):
+            refuse_private(request.store)
         run = open_run(request)
         config.stash[RUN] = run
         if not hasattr(config, "workerinput"):  # an xdist worker decides nothing
             deciding = DecidingSession(run, Path(config.getoption("--report-dir")))
             config.pluginmanager.register(deciding, "skeptic-session")
-    except RunError as error:
+    except (RunError, WorkerError) as error:
         raise pytest.UsageError(str(error)) from error
 
 

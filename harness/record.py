@@ -123,11 +123,13 @@ class VerdictRecord:
         return None if samples is None else self.run.request.command(samples=samples)
 
     def _clips(self) -> list[dict[str, Any]]:
-        """The first clip of each emotion, to listen to."""
+        """The first clip of each emotion that is there, to listen to."""
         store, chosen = self.run.store, []
         for emotion in self.run.request.emotions:
             clips = self.run.plan.evidence_clips()
             clip = next(c for c in clips if c.prompt.emotion == emotion)
+            if not store.has(clip.key):
+                continue
             path = store.audio_path(clip.key)
             features = store.features(clip.key) or {}
             rule = acoustic_rules().get(emotion)

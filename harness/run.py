@@ -7,9 +7,9 @@ nor, once a model has been seen, torch.
 from __future__ import annotations
 
 import os
-import shlex
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,22 +20,21 @@ from harness.inference.looks import Look, design_for, look_for
 from harness.models.checkpoint import Checkpoint, locate
 from harness.models.known import known_card
 from harness.models.protocol import ModelCard, ModelError
-from harness.plan import CaptureSpec, Generation, Plan, PlanError, make_plan
+from harness.plan import Generation, Plan, PlanError, make_plan
 from harness.prompts import Prompt, PromptBank, PromptError, load_bank
+from harness.request import Request
 from harness.sampling.loading import cards_path, free_memory, load_sampler
 from harness.sampling.memory import free_bytes, micro_batch
 from harness.sampling.repeat import repeat_check
 from harness.sampling.sizes import first_size, settled, sizes_of
-from harness.sampling.workers import collect, drain
+from harness.sampling.workers import WorkerError, collect, drain, refuse_private
 from harness.store import Store, StoreError
 
 if TYPE_CHECKING:
     from harness.sampling.sampler import Sampler
 
-__all__ = ["DTYPES", "ENGINES", "Request", "Run", "RunError", "open_run"]
+__all__ = ["Run", "RunError", "open_run"]
 
-DTYPES = ("auto", "float32", "bfloat16", "float16")
-ENGINES = ("local", "ray")
 _REFUSALS = (
     CaptureOptionError,
     FileError,
@@ -43,44 +42,13 @@ _REFUSALS = (
     PlanError,
     PromptError,
     StoreError,
+    WorkerError,
 )
 _NVIDIA_DRIVER = ("/proc/driver/nvidia/version", "/dev/dxg")
 
 
 class RunError(Exception):
     """The run that was asked for cannot be made: what, and what to do."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What the user asked for, and the defaults; see `pytest --help`."""
-
-    model: str = "phantom:encodes"
-    samples: int = 10
-    duration: float = 8.0
-    emotions: tuple[str, ...] = ("happy", "sad", "calm", "energetic")
-    prompts: str = "matched"
-    store: str = ".skeptic"
-    device: str = "auto"
-    dtype: str = "auto"
-    batch_size: int | None = None  # chosen from free memory
-    seed: int = 0
-    capture_sites: str = "resid_post"
-    resolved_layers: str = ""
-    resolved_sites: str = "resid_post"
-    attention_layers: str = ""
-    engine: str = "local"
-    workers: int | None = None  # of --engine ray
-
-    def command(self, *, samples: int) -> str:
-        """What to type for the same with other `samples`."""
-        words = ["uv run pytest -m week1", f"--samples {samples}"]
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name != "samples" and value != field.default:
-                text = ",".join(value) if isinstance(value, tuple) else f"{value}"
-                words.append(f"--{field.name.replace('_', '-')} {shlex.quote(text)}")
-        return " ".join(words)
 
 
 class Run:
@@ -174,8 +142,8 @@ class Run:
         made = {size: len(self.plan.clips_of_size(size)) for size in sizes}
         parts = [f"{count} in micro-batches of {size}" for size, count in made.items()]
         return [
-            f"Memory ran out at micro-batches of {sizes[-2]}: of "
-            f"{len(self.plan.clips)} clips {', '.join(parts)} were made."
+            f"As memory allowed, of {len(self.plan.clips)} clips {', '.join(parts)} "
+            "were made."
         ]
 
     def header(self) -> list[str]:
@@ -226,8 +194,11 @@ class Run:
         return {name: getattr(self.card, name) for name in names}
 
 
-def open_run(request: Request) -> Run:
+def open_run(request: Request, *, generates: bool = True) -> Run:
     """Check the request and find everything it needs.
+
+    Where nothing is generated here, because only the plan is wanted, a device may be
+    asked for that is elsewhere.
 
     Raises
     ------
@@ -236,12 +207,12 @@ def open_run(request: Request) -> Run:
     """
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no network unless asked for
     try:
-        return _open(request)
+        return _open(request, generates=generates)
     except _REFUSALS as error:
         raise RunError(str(error)) from error
 
 
-def _open(request: Request) -> Run:
+def _open(request: Request, *, generates: bool) -> Run:
     bank = load_bank(request.prompts)
     counts = design_for(request.samples)
     prompts = bank.select(
@@ -255,8 +226,16 @@ def _open(request: Request) -> Run:
     if request.workers and request.engine != "ray":
         msg = "`--workers` must come with `--engine ray`. For this machine, give -n."
         raise RunError(msg)
+    if request.engine == "ray":
+        refuse_private(request.store)
     checkpoint = locate(request.model)
-    generation = _generation(request)
+    device_type = _device_type(request.device, may_be_elsewhere=not generates)
+    generation = Generation(
+        duration_seconds=request.duration,
+        dtype=_dtype(request.dtype, device_type),
+        device_type=device_type,
+        batch_size=request.batch_size or 1,
+    )
     card = known_card(cards_path(request.store), checkpoint)
     _check_duration(request.duration, card)
     capture = capture_spec(
@@ -274,10 +253,6 @@ def _open(request: Request) -> Run:
         temperature=card.temperature,
     )
     store = Store(request.store, card)
-    generation = replace(
-        generation,
-        batch_size=request.batch_size or _size(store, card, generation, capture),
-    )
     plan = make_plan(
         prompts,
         seeds_per_prompt=counts.seeds_per_prompt,
@@ -287,6 +262,8 @@ def _open(request: Request) -> Run:
         capture=capture,
         adaptive=request.batch_size is None,
     )
+    if plan.adaptive:
+        plan = plan.resized([_size(plan, store)], lambda key: False)
     run = Run(
         request,
         checkpoint=checkpoint,
@@ -301,26 +278,16 @@ def _open(request: Request) -> Run:
     return run
 
 
-def _generation(request: Request) -> Generation:
-    """What can be said of it without the model."""
-    device_type = _device_type(request.device)
-    return Generation(
-        duration_seconds=request.duration,
-        dtype=_dtype(request.dtype, device_type),
-        device_type=device_type,
-    )
-
-
-def _size(
-    store: Store, card: ModelCard, generation: Generation, capture: CaptureSpec
-) -> int:
+def _size(plan: Plan, store: Store) -> int:
     """The micro-batch that the store uses; what memory allows, if it is new."""
+    generation = plan.generation
 
     def choose() -> int:
-        free = free_bytes(generation.device_type)
-        return micro_batch(card, generation, capture, free)
+        elsewhere = generation.device_type == "cuda" and not _has_cuda()
+        free = sys.maxsize if elsewhere else free_bytes(generation.device_type)
+        return micro_batch(store.card, generation, plan.capture, free)
 
-    return first_size(store, generation, capture, choose=choose)
+    return first_size(plan, store, choose=choose)
 
 
 def _check_duration(seconds: float, card: ModelCard) -> None:
@@ -356,14 +323,19 @@ def _check_room(run: Run) -> None:
         raise RunError(msg)
 
 
-def _device_type(device: str) -> str:
-    if device == "cpu":
+def _device_type(device: str, *, may_be_elsewhere: bool) -> str:
+    if device == "cpu" or (device == "cuda" and may_be_elsewhere):
         return device
-    available = any(Path(p).exists() for p in _NVIDIA_DRIVER) and _cuda_works()
-    if device == "cuda" and not available:
+    if _has_cuda():
+        return "cuda"
+    if device == "cuda":
         msg = "`--device cuda`: there is no CUDA here. Use --device cpu."
         raise RunError(msg)
-    return "cuda" if available else "cpu"
+    return "cpu"
+
+
+def _has_cuda() -> bool:
+    return any(Path(p).exists() for p in _NVIDIA_DRIVER) and _cuda_works()
 
 
 def _cuda_works() -> bool:

@@ -117,9 +117,9 @@ def resolved_tensors(seed: int) -> dict[str, npt.NDArray[np.float32]]:
     }
 
 
-def make_resolved(seed: int, folder: Path) -> Path:
-    """A finished file of time-resolved tensors, to be taken over."""
-    path = folder / f"scratch-{seed}.safetensors"
+def make_resolved(seed: int, folder: Path, *, key: str = "clip") -> Path:
+    """A finished file of a clip's time-resolved tensors, to be taken over."""
+    path = folder / f".{key}.{seed:x}.partial"
     save_file(resolved_tensors(seed), path)
     return path
 

@@ -19,7 +19,8 @@ import torch
 
 import harness.run
 from harness.models import checkpoint, phantoms
-from harness.run import Request, RunError, open_run
+from harness.request import Request
+from harness.run import RunError, open_run
 from harness.store import Store
 
 pytest_plugins = ["pytester"]

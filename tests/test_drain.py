@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from clips_for_tests import CARD, GENERATION, plan_of
 from samplers_for_tests import FakeSampler, TightSampler, contents, made
@@ -96,6 +98,63 @@ def test_memory_that_runs_out_is_told(
     assert "`--batch-size 2` must fit into memory" in capsys.readouterr().err
 
 
+def test_clips_that_come_out_different_are_named_and_nothing_is_complete(
+    tmp_path: Path,
+    log: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def drift(audio: npt.NDArray[np.float32], place: int, before: int) -> None:
+        audio[7] += 0.01 * (before + 1)
+
+    unsteady = FakeSampler(log, flaw=drift)
+    monkeypatch.setattr(module, "load_sampler", lambda *_: unsteady)
+    assert drained(tmp_path) == 1
+    said = capsys.readouterr()
+    assert "complete" not in said.out
+    line = r"ERROR: All clips are there, but of 2 .* are not: (\w+), (\w+)\. Give .*\n"
+    found = re.fullmatch(line, said.err)
+    assert found is not None
+    assert list(found.groups()) == made(log)[-2:]
+    assert drained(tmp_path) == 1  # nor the next time, when nothing is made
+    assert len(made(log)) == 8 + 2
+
+
+def test_an_interrupted_worker_says_so_in_a_line_and_goes_on_next_time(
+    tmp_path: Path,
+    log: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(audio: npt.NDArray[np.float32], place: int, before: int) -> None:
+        if before == 5:
+            raise KeyboardInterrupt
+
+    stopped = FakeSampler(log, flaw=interrupt)
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "load_sampler", lambda *_: stopped)
+        assert drained(tmp_path) == 130
+    said = capsys.readouterr()
+    assert said.err == "Interrupted: what was made is kept. Run it again to go on.\n"
+    assert "complete" not in said.out
+    assert drained(tmp_path) == 0
+    assert "8 clips, 4 are missing" in capsys.readouterr().out
+
+
+def test_sizes_that_were_forgotten_are_found_again(
+    tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    adaptive = replace(PLAN, adaptive=True)
+    assert drained(tmp_path, adaptive) == 0
+    (check,) = (Store(tmp_path / "store", CARD).directory / "checks").glob("batch-*")
+    check.unlink()
+    larger = replace(GENERATION, batch_size=8)
+    capsys.readouterr()
+    plan = replace(plan_of(2, generation=larger), adaptive=True)
+    assert drained(tmp_path, plan) == 0
+    assert "8 clips, 0 are missing" in capsys.readouterr().out
+
+
 # --- what is refused --------------------------------------------------------------
 
 
@@ -149,6 +208,11 @@ def test_a_store_whose_scheme_is_unknown_is_refused(
     assert "nowhere" in refused(PLAN, "--store=nowhere://bucket")
 
 
+def test_a_store_that_ends_with_the_process_is_refused(refused: Refused) -> None:
+    said = refused(PLAN, "--store=memory://plan")
+    assert "`--store memory://plan` must be a place that all workers see" in said
+
+
 def test_a_file_that_is_no_plan_is_refused(
     tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -173,7 +237,6 @@ def test_a_command_without_a_plan_shows_what_can_be_given(
 def test_a_numbered_gpu_is_the_only_one_that_is_seen(
     tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "gpus", lambda: ("0", "1"))
     generation = replace(GENERATION, device_type="cuda")
     plan = plan_of(2, generation=generation)
     seen: list[tuple[str, ...]] = []
@@ -183,9 +246,25 @@ def test_a_numbered_gpu_is_the_only_one_that_is_seen(
         return FakeSampler(log, generation=generation)
 
     monkeypatch.setattr(module, "load_sampler", load)
-    monkeypatch.setenv(VISIBLE, "0,1")
+    monkeypatch.setenv(VISIBLE, "2,3")  # those that the queue has given
     assert drained(tmp_path, plan, "--device=cuda:1") == 0
-    assert seen == [("1",)]
+    assert seen == [("3",)]
+
+
+@pytest.mark.parametrize("device", ["cuda:2", "cuda:x", "cuda:", "cuda:-1", "auto:0"])
+def test_a_gpu_that_is_not_there_is_refused(
+    refused: Refused, monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    monkeypatch.setenv(VISIBLE, "0,1")
+    plan = plan_of(2, generation=replace(GENERATION, device_type="cuda"))
+    said = refused(plan, f"--device={device}")
+    assert f"`--device {device}` must be one of cuda, cuda:0, cuda:1." in said
+
+
+def test_a_cpu_has_no_number(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VISIBLE, "0,1")
+    assert "`--device cpu:0` must be one of cpu." in refused(PLAN, "--device=cpu:0")
+    assert gpus() == ("0", "1")
 
 
 @pytest.mark.parametrize(

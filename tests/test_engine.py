@@ -369,6 +369,28 @@ def test_steps_that_can_be_recorded_give_the_same_clip(tiny: LoadedMusicGen) -> 
                 )
 
 
+def test_a_clip_that_is_no_number_spoils_no_clip_after_it(
+    tiny: LoadedMusicGen,
+) -> None:
+    """Where steps can be recorded, the past of clips before is still there."""
+    decoder, fresh = Decoder(tiny.language_model), Decoder(tiny.language_model)
+    decoder.on_device = fresh.on_device = True
+
+    def made(by: Decoder) -> Decoded:
+        conditions = [tiny.encode_text(SHORT)]
+        return by.decode(conditions, [1], GENERATION, frames=FRAMES)
+
+    made(decoder)
+    batch = decoder._batch
+    assert batch is not None
+    for memory in batch.memories:
+        memory.past.fill_(torch.nan)
+    again, expected = made(decoder), made(fresh)
+    assert torch.equal(again.codes, expected.codes)
+    assert again.captures[0].not_finite == ()
+    np.testing.assert_array_equal(again.captures[0].mean, expected.captures[0].mean)
+
+
 def test_what_each_part_of_a_layer_adds_is_that_of_audiocraft(
     tiny: LoadedMusicGen,
 ) -> None:

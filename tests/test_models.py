@@ -34,7 +34,12 @@ from transformers import EncodecConfig, EncodecModel, T5Config, T5EncoderModel
 
 from harness.models import phantoms
 from harness.models.checkpoint import describe, file_digest, locate
-from harness.models.musicgen import LoadedMusicGen, _without_stem_separator, load
+from harness.models.musicgen import (
+    LoadedMusicGen,
+    _without_stem_separator,
+    load,
+    restore_weights,
+)
 from harness.models.protocol import ModelCard, ModelError
 from harness.phantoms.config import CODEC, LANGUAGE_MODEL
 from harness.plan import ClipSpec, Generation
@@ -363,6 +368,17 @@ def test_a_micro_batch_gives_clips_and_whole_captures(cache: Path, name: str) ->
     first = [sample.capture.first_step for sample in (happy, sad)]
     np.testing.assert_array_equal(first[0][:, :, 1], first[1][:, :, 1])
     assert (first[0][:, :, 0] != first[1][:, :, 0]).any()
+
+
+def test_weights_that_were_rounded_while_loading_are_restored(cache: Path) -> None:
+    model = loaded(SMALL)
+    before = {k: v.clone() for k, v in model.language_model.state_dict().items()}
+    model.language_model.half().float()
+    rounded = model.language_model.state_dict()
+    assert any((rounded[name] != value).any() for name, value in before.items())
+    restore_weights(model.language_model, locate(SMALL).pretrained)
+    for name, value in model.language_model.state_dict().items():
+        assert torch.equal(value, before[name]), name
 
 
 def test_audio_of_a_named_codec_is_what_transformers_decodes(cache: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -96,6 +97,18 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     said = refused(tmp_path / "gone.json")
     assert "must be a file, there is none" in said
     assert "--plan-only FILE" in said
+
+
+def test_a_file_that_may_not_be_read_is_not_taken_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    path = written(tmp_path / "plan.json")
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    said = refused(path)
+    assert "cannot be read (Permission denied). Ask for permission." in said
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "7", '"plan"', "{}", "\x00"])

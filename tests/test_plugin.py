@@ -54,7 +54,8 @@ class FullStore(Store):
         return {"files": {"audio": key}}
 
 
-def open_run(request):
+def open_run(request, *, generates=True):
+    assert generates or request.device == "cuda"
     bank, counts = load_bank("matched"), design_for(request.samples)
     prompts = bank.select(request.emotions, counts.prompts_per_emotion, seed=0)
     generation = Generation(duration_seconds=request.duration)
@@ -341,6 +342,17 @@ def test_an_interrupted_run_leaves_no_verdict(
     record = verdict_of(pytester)
     assert (record["state"], record["verdict"]) == ("incomplete", None)
     assert "interrupted" in record["reason"]
+
+
+@pytest.mark.parametrize("body", ["raise KeyboardInterrupt", SUPPORTED])
+def test_clips_that_are_not_there_are_left_out_of_the_verdict(
+    pytester: pytest.Pytester, go: Go, body: str
+) -> None:
+    store = f"--store=memory://{pytester.path.name}"
+    result = go("-m", "week1", store, bodies={"linear_probe": body})
+    assert result.ret == (0 if body == SUPPORTED else pytest.ExitCode.INTERRUPTED)
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+    assert verdict_of(pytester)["clips"] == []
 
 
 def test_a_file_that_cannot_be_collected_leaves_no_verdict(
@@ -678,7 +690,9 @@ def test_a_plan_can_be_written_and_no_test_is_run(
 ) -> None:
     directory = leave_stale_go(pytester)
     before = {path: path.read_text() for path in directory.iterdir()}
-    result = go("-m", "week1", "--plan-only", "week 1.json", "--store=kept")
+    result = go(
+        "-m", "week1", "--plan-only", "week 1.json", "--store=kept", "--device=cuda"
+    )
     assert result.ret == 0
     result.stdout.fnmatch_lines(
         [
@@ -708,6 +722,46 @@ def test_workers_of_ray_and_of_pytest_are_not_mixed(go: Go) -> None:
     result = go("-m", "week1", *WORKERS, "--engine=ray")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: `--engine ray` must not come with -n. *"])
+
+
+def test_workers_need_a_store_that_all_of_them_see(go: Go) -> None:
+    result = go("-m", "week1", *WORKERS, "--store=memory://week1")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: `--store memory://week1` must be a place that all workers see*"]
+    )
+
+
+NO_MEMORY = """
+
+from harness.sampling.workers import WorkerError
+
+pytest_plugins.append("fixtures.clips")
+
+
+def collect(self, *listeners):
+    raise WorkerError("Memory does not hold a single clip.")
+
+
+Run.collect = collect
+"""
+
+
+@pytest.mark.parametrize(
+    ("workers", "code"), [((), pytest.ExitCode.USAGE_ERROR), (WORKERS, 12)]
+)
+def test_what_stops_generation_is_one_line_with_and_without_workers(
+    pytester: pytest.Pytester, go: Go, workers: tuple[str, ...], code: int
+) -> None:
+    pytester.makeconftest(CONFTEST + NO_MEMORY)
+    more = "def test_generated(clips):\n    pass\n"
+    result = go("-k", "test_generated", *workers, more=more)
+    assert result.ret == code
+    said = result.stdout.str() + result.stderr.str()
+    assert "Memory does not hold a single clip." in said
+    assert "Traceback" not in said
+    assert "def collect" not in said
+    assert verdict_of(pytester)["verdict"] is None
 
 
 def test_each_worker_sees_one_gpu_of_those_that_may_be_used(

@@ -95,6 +95,28 @@ def test_a_capture_that_differs_in_its_last_bit_is_found(tmp_path: Path) -> None
     assert found["differing"] == found["clips"][1:]
 
 
+def test_clips_that_somebody_else_is_at_are_left_to_him(tmp_path: Path) -> None:
+    store, other = collected(tmp_path), Store(tmp_path, CARD)
+    leases = [other.try_lease(key) for key in PLAN.keys[:-1]]
+    found = repeat_check(PLAN, store, loader(FakeSampler(tmp_path / "again")))
+    assert found == {"clips": [PLAN.keys[-1]], "differing": []}
+    assert all(leases)
+
+
+def test_the_check_holds_what_it_makes_and_lets_it_go(tmp_path: Path) -> None:
+    store, other = collected(tmp_path), Store(tmp_path, CARD)
+    held: list[bool] = []
+
+    class Asking(FakeSampler):
+        def _sample(self, clip: ClipSpec, place: int) -> FakeSample:
+            held.append(other.try_lease(clip.key) is None)
+            return super()._sample(clip, place)
+
+    repeat_check(PLAN, store, loader(Asking(tmp_path / "again")))
+    assert held == [True, True]
+    assert all(other.try_lease(key) for key in PLAN.keys)
+
+
 def test_the_check_is_made_once_for_each_kind_of_generation(tmp_path: Path) -> None:
     store = collected(tmp_path)
     found = repeat_check(PLAN, store, loader(FakeSampler(tmp_path / "again")))

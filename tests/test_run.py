@@ -19,7 +19,8 @@ from harness.models import phantoms
 from harness.models.checkpoint import Checkpoint, locate
 from harness.models.protocol import ModelCard
 from harness.plan import Plan
-from harness.run import Request, Run, RunError, open_run
+from harness.request import Request
+from harness.run import Run, RunError, open_run
 from harness.sampling import ray_workers
 from harness.sampling.workers import drain
 from harness.store import Store
@@ -29,7 +30,8 @@ ROOT = Path(__file__).parents[1]
 OPEN = """
 import json, sys
 from harness.plan import Plan
-from harness.run import Request, open_run
+from harness.request import Request
+from harness.run import open_run
 
 run = open_run(Request(model=sys.argv[1], store=sys.argv[2], device="cpu"))
 heavy = ("torch", "audiocraft", "transformers", "librosa", "sklearn", "matplotlib")
@@ -250,6 +252,32 @@ def test_the_size_of_micro_batches_is_what_fits_and_then_what_the_store_has(
     assert not fixed.adaptive
 
 
+def test_a_plan_for_cuda_is_made_where_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(harness.run, "_NVIDIA_DRIVER", ())
+
+    def planned(**changes: Any) -> Plan:
+        request = Request(store=str(tmp_path), **{"device": "cuda", **changes})
+        return open_run(request, generates=False).plan
+
+    plan = planned()
+    generation = plan.generation
+    assert (generation.device_type, generation.dtype) == ("cuda", "float16")
+    assert generation.batch_size == 32  # as many as are ever made at once
+    assert plan.adaptive
+    assert planned(batch_size=4).generation.batch_size == 4
+    assert planned(device="auto").generation.device_type == "cpu"
+    with pytest.raises(RunError, match="there is no CUDA here"):
+        opened(tmp_path, device="cuda")
+
+
+def test_a_store_in_the_memory_of_a_process_is_not_for_ray(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"`--store memory://x` must be a place that"):
+        opened(tmp_path, store="memory://x", engine="ray")
+    opened(tmp_path, store="memory://x")
+
+
 SHORT = {"samples": 1, "duration": 0.5, "emotions": ("happy", "sad")}
 
 
@@ -271,8 +299,8 @@ def test_memory_that_ran_out_is_said_in_the_verdict_and_found_by_others(
     assert run.collect(lambda done: None, said.append) == 4
     assert len(said) == 1
     assert run.notes() == [
-        "Memory ran out at micro-batches of 8: of 4 clips 0 in micro-batches of 8, 4 "
-        "in micro-batches of 4 were made."
+        "As memory allowed, of 4 clips 0 in micro-batches of 8, 4 in micro-batches of "
+        "4 were made."
     ]
     # The deciding process was opened before, and made nothing itself.
     waiting.settle()

@@ -14,7 +14,7 @@ from models_for_tests import loaded, phantom_shaped_musicgen, tiny_musicgen
 from harness.captures import STATISTICS, WINDOWED, ClipCapture
 from harness.models.musicgen import LoadedMusicGen
 from harness.models.protocol import TextCondition
-from harness.plan import ClipSpec, Generation
+from harness.plan import CaptureSpec, ClipSpec, Generation
 from harness.prompts import Prompt
 from harness.sampling.engine import Decoder, text_bucket
 from harness.sampling.memory import OutOfMemory
@@ -169,6 +169,17 @@ def test_another_batch_size_is_as_if_it_had_been_asked_for(
     assert made == generated(tiny, CLIPS, batch_size=3)
 
 
+def while_recording() -> RuntimeError:
+    """What a recording that ran out of memory ends with."""
+    try:
+        try:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        finally:
+            raise RuntimeError("operation failed due to a previous error")
+    except RuntimeError as error:
+        return error
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -176,8 +187,9 @@ def test_another_batch_size_is_as_if_it_had_been_asked_for(
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
         RuntimeError("could not create a primitive"),
         MemoryError("Unable to allocate 2.00 GiB"),
+        while_recording(),
     ],
-    ids=["cuda", "cpu", "onednn", "numpy"],
+    ids=["cuda", "cpu", "onednn", "numpy", "recording"],
 )
 def test_no_memory_is_said_with_the_remedy_after_what_was_made(
     tiny: LoadedMusicGen, monkeypatch: pytest.MonkeyPatch, error: Exception
@@ -210,3 +222,9 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(
     monkeypatch.setattr(sampler.decoder, "decode", fail)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         next(sampler.generate(CLIPS[:1]))
+
+
+def test_keeping_layers_step_by_step_needs_a_place(tiny: LoadedMusicGen) -> None:
+    spec = CaptureSpec(resolved_layers=(0,))
+    with pytest.raises(ValueError, match="`scratch` must be a directory"):
+        next(Sampler(tiny, GENERATION, capture=spec).generate(CLIPS[:1]))

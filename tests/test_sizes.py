@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -142,16 +143,46 @@ def test_workers_that_run_out_of_memory_together_halve_once(tmp_path: Path) -> N
 
 
 def test_the_first_to_choose_a_size_chooses_for_all(tmp_path: Path) -> None:
-    kind = (GENERATION, plan_of(1).capture)
-    store = Store(tmp_path, CARD)
-    assert first_size(store, *kind, choose=lambda: 8) == 8
-    assert first_size(Store(tmp_path, CARD), *kind, choose=lambda: 4) == 8
-    longer = replace(GENERATION, duration_seconds=4.0)
-    assert first_size(store, longer, kind[1], choose=lambda: 4) == 4
-    plan = replace(plan_of(1), adaptive=True)
+    store, plan = Store(tmp_path, CARD), replace(plan_of(1), adaptive=True)
+    assert first_size(plan, store, choose=lambda: 8) == 8
+    assert first_size(plan, Store(tmp_path, CARD), choose=lambda: 4) == 8
+    longer = plan_of(1, generation=replace(GENERATION, duration_seconds=4.0))
+    assert first_size(longer, store, choose=lambda: 4) == 4
     assert plan.generation.batch_size != 8
     halved(settled(plan, store), store)
-    assert first_size(store, *kind, choose=lambda: 32) == 4
+    assert first_size(plan, store, choose=lambda: 32) == 4
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_text("{")])
+def test_sizes_of_which_there_are_clips_are_found_again(
+    tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    plan = adaptive_plan(2)
+    sampler = TightSampler(tmp_path / "log", holds=2, free=4)
+    store = Store(tmp_path, CARD)
+    first_size(plan, store, choose=lambda: 4)
+    collect(plan, store, loader(sampler))
+    (check,) = (store.directory / "checks").glob("batch-*")
+    damage(check)
+    again = Store(tmp_path, CARD)
+    assert len(again.missing(settled(plan, again).clips)) == 4  # none knows of 2
+    assert first_size(plan, again, choose=lambda: 8) == 8  # memory is freer now
+    assert sizes_of(plan, again) == (4, 2, 8)
+    assert collect(plan, again, never_loaded) == 0
+    damage(check)
+    assert first_size(plan, again, choose=lambda: 4) == 4
+    assert sizes_of(plan, again) == (2, 4)
+    assert halved(settled(plan, again), again) == 2
+    assert sizes_of(plan, again) == (4, 2)
+
+
+def test_no_size_is_found_where_there_is_nothing_of_this_kind(tmp_path: Path) -> None:
+    store = Store(tmp_path, CARD)
+    other = plan_of(2, generation=replace(GENERATION, temperature=0.5))
+    collect(other, store, loader(FakeSampler(tmp_path / "log")))
+    plan = adaptive_plan(2)
+    assert first_size(plan, store, choose=lambda: 8) == 8
+    assert sizes_of(plan, store) == (8,)
 
 
 def test_the_repeat_check_takes_clips_of_the_newest_size(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import errno
 import io
 import json
 import os
+import shutil
 import socket
 import time
 import wave
@@ -133,17 +134,43 @@ def test_the_same_clip_always_gives_the_same_files(
     assert tree(other.directory) == tree(store.directory)
 
 
-def test_digests_are_those_of_the_files_that_would_be_written(store: Store) -> None:
+def test_digests_are_those_of_the_numbers_that_are_there(store: Store) -> None:
     audio, capture = make_audio(FIRST.seed), make_capture(FIRST.seed)
-    written = store.record(FIRST.key)["files"]
-    assert store.digests(FIRST, audio, capture) == written
-    nearly = capture.mean.copy()
-    nearly[0, 1, 1, 2] = np.nextafter(nearly[0, 1, 1, 2], np.float32(np.inf))
-    for digests in (
-        store.digests(FIRST, audio, replace(capture, mean=nearly)),
-        store.digests(FIRST, -audio, capture),
-    ):
-        assert len(set(digests.values()) & set(written.values())) == 1
+    there = store.digests_of(FIRST.key)
+    assert set(there) == {"audio", *STATISTICS, *WINDOWED}
+    assert len(set(there.values())) == len(there)
+    assert store.digests(audio, capture) == there
+    for name in (*STATISTICS, *WINDOWED):
+        nearly = getattr(capture, name).copy()
+        last = (-1,) * nearly.ndim
+        nearly[last] = np.nextafter(nearly[last], np.float32(np.inf))
+        found = store.digests(audio, replace(capture, **{name: nearly}))
+        assert {n for n in there if found[n] != there[n]} == {name}
+    found = store.digests(-audio, capture)
+    assert {n for n in there if found[n] != there[n]} == {"audio"}
+
+
+def test_digests_do_not_depend_on_what_wrote_the_file(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another version of pyarrow puts its name into the file, or packs otherwise."""
+    before, files = store.digests_of(FIRST.key), store.record(FIRST.key)["files"]
+    write_table = pq.write_table
+
+    def otherwise(table: Any, sink: Any, **how: Any) -> None:
+        write_table(table, sink, **{**how, "compression": "gzip"})
+
+    monkeypatch.setattr(pq, "write_table", otherwise)
+    put_clip(store, FIRST)
+    again = reopened(store)
+    assert again.record(FIRST.key)["files"] != files
+    assert again.digests_of(FIRST.key) == before
+
+
+def test_digests_of_a_damaged_clip_are_refused(store: Store) -> None:
+    flip_a_bit(store.directory / "captures" / f"{FIRST.key}.parquet")
+    with pytest.raises(StoreError, match="does not match its checksum"):
+        reopened(store).digests_of(FIRST.key)
 
 
 def test_models_do_not_share_clips(store: Store) -> None:
@@ -251,7 +278,7 @@ def test_bfloat16_comes_back_as_float32_of_the_same_value(tmp_path: Path) -> Non
     np.testing.assert_array_equal(found, np.array([1.5, -2], np.float32), strict=True)
 
 
-def test_the_digests_of_a_time_resolved_clip_name_its_file(
+def test_the_digests_of_a_time_resolved_clip_name_its_tensors(
     store: Store, tmp_path: Path
 ) -> None:
     clip = PLAN.clips[3]
@@ -259,9 +286,12 @@ def test_the_digests_of_a_time_resolved_clip_name_its_file(
     again = replace(
         make_capture(clip.seed), resolved=make_resolved(clip.seed, tmp_path)
     )
-    written = store.record(clip.key)["files"]
-    assert len(written) == 3
-    assert store.digests(clip, make_audio(clip.seed), again) == written
+    there = store.digests_of(clip.key)
+    assert set(resolved_tensors(clip.seed)) < set(there)
+    assert store.digests(make_audio(clip.seed), again) == there
+    other = replace(again, resolved=make_resolved(FIRST.seed, tmp_path))
+    found = store.digests(make_audio(clip.seed), other)
+    assert {n for n in there if found[n] != there[n]} == set(resolved_tensors(0))
 
 
 def test_only_the_statistic_that_is_asked_for_is_read(
@@ -283,6 +313,29 @@ def test_only_the_statistic_that_is_asked_for_is_read(
     footer, column = read
     whole = (store.directory / "captures" / f"{FIRST.key}.parquet").stat().st_size
     assert column < (whole - footer) / 5
+
+
+def test_files_that_are_being_written_lie_aside_and_are_taken_over(
+    store: Store,
+) -> None:
+    clip, other = PLAN.clips[3], PLAN.clips[4]
+    of_the_other = store.aside / f".{other.key}.1-ab.partial"
+    of_the_other.write_bytes(b"x")
+    left = store.aside / f".{clip.key}.1-ab.partial"
+    left.write_bytes(b"x")  # by who was killed
+    store.clear_leftovers(clip.key)
+    assert list(store.aside.iterdir()) == [of_the_other]
+    put_clip(store, clip, scratch=store.aside)
+    assert list(store.aside.iterdir()) == [of_the_other]
+    assert store.problem(clip.key) is None
+    assert set(store.resolved_names(clip.key)) == set(resolved_tensors(clip.seed))
+
+
+def test_a_place_aside_that_cannot_be_made_is_named(store: Store) -> None:
+    shutil.rmtree(store.aside)
+    (store.directory / "partial").write_text("not a directory")
+    with pytest.raises(FileError, match=r"`.*partial` cannot be written"):
+        _ = store.aside
 
 
 # --- what another process does ----------------------------------------------------
@@ -723,6 +776,23 @@ def test_what_was_established_and_then_changed_is_as_good_as_missing(
         path.write_text(text.replace(old, new), encoding="utf-8")
     assert reopened(store).check("repeat") is None
     assert reopened(store).features(FIRST.key) is None
+
+
+def test_what_was_established_does_not_pass_for_something_else(store: Store) -> None:
+    store.write_check("repeat", {"differing": []})
+    store.write_features(FIRST.key, {"tempo_bpm": 120.5})
+    other = PLAN.clips[1]
+    for folder, old, new in (
+        ("checks", "repeat", "other"),
+        ("features", FIRST.key, other.key),
+    ):
+        copied = store.directory / folder / f"{new}.json"
+        shutil.copy(store.directory / folder / f"{old}.json", copied)
+    again = reopened(store)
+    assert again.check("other") is None
+    assert again.features(other.key) is None
+    assert again.check("repeat") == {"differing": []}
+    assert again.features(FIRST.key) == {"tempo_bpm": 120.5}
 
 
 def test_a_sound_store_reports_no_damage(store: Store) -> None:

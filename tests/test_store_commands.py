@@ -296,7 +296,22 @@ def test_nothing_is_removed_without_being_told_what_and_yes(
     assert tree(root) == before
 
 
-@pytest.mark.parametrize("model", [OTHER.name, "ffff"])
+@pytest.mark.parametrize("model", ["", "0", "0123456"])
+def test_a_slip_names_no_model(say: Say, root: Path, model: str) -> None:
+    before = tree(root)
+    assert say("gc", "--model", model, "--yes") == "There is nothing to remove.\n"
+    assert tree(root) == before
+
+
+@pytest.mark.parametrize("days", ["-1", "nan"])
+def test_an_age_below_nothing_is_refused(say: Say, root: Path, days: str) -> None:
+    before = tree(root)
+    said = say("gc", "--older-than", days, "--yes", status=2)
+    assert "`--older-than` must be 0 days or more" in said
+    assert tree(root) == before
+
+
+@pytest.mark.parametrize("model", [OTHER.name, "ffffffff"])
 def test_a_model_is_removed_by_name_or_fingerprint(
     say: Say, root: Path, model: str
 ) -> None:
@@ -358,10 +373,59 @@ def test_a_clip_that_is_being_made_is_kept(say: Say, root: Path) -> None:
     lease = Store(root, CARD).try_lease(FIRST.key)
     assert lease is not None
     said = say("gc", "--model", CARD.name, "--yes")
+    assert said.startswith("Removed 2 clips of phantom:paper")
     assert "; 1 are in use and were kept" in said
     store = Store(root, CARD)
     assert store.missing(CLIPS) == list(CLIPS[1:])
     assert store.verify(PLAN.keys) == []
+
+
+def test_the_bytes_of_a_clip_that_is_kept_are_not_counted(say: Say, root: Path) -> None:
+    lease = Store(root, CARD).try_lease(FIRST.key)
+    assert lease is not None
+    of_clips = {name: data for name, data in tree(root).items() if ".csv" not in name}
+    gained = sum(len(of_clips[n]) for n in of_clips if CLIPS[1].key in n)
+    gained += sum(len(of_clips[n]) for n in of_clips if CLIPS[2].key in n)
+    assert f": {gained} bytes; 1" in say("gc", "--model", CARD.name, "--yes")
+
+
+def test_what_a_running_worker_needs_survives_the_removal_of_its_model(
+    say: Say, root: Path
+) -> None:
+    """It may have written nothing yet, and it writes into folders that are there."""
+    store = Store(root, CARD)
+    store.write_check("batch", [2])
+    aside, clip = store.aside, PLAN.clips[5]
+    lease = store.try_lease(f"clip-{clip.seed:016x}")
+    assert lease is not None
+    say("gc", "--model", CARD.name, "--yes")
+    assert Store(root, CARD).keys() == set()
+    assert store.check("batch") == [2]
+    put_clip(store, clip, scratch=aside)
+    lease.release()
+    assert "are whole" in say("verify")
+    assert Store(root, CARD).keys() == {clip.key}
+    say("gc", "--model", CARD.name, "--yes")
+    assert not (root / CARD.fingerprint).exists()
+
+
+def test_a_file_that_a_killed_worker_left_is_named_counted_and_removed(
+    say: Say, root: Path
+) -> None:
+    store = Store(root, CARD)
+    _, before = json.loads(say("ls", "--json"))
+    file = store.aside / f".{PLAN.clips[5].key}.0badcafe.partial"
+    file.write_bytes(b"x" * 1000)
+    lease = store.try_lease(PLAN.clips[5].key)
+    assert lease is not None  # it is being written
+    assert "are whole" in say("verify")
+    assert "nothing to remove" in say("gc", "--unreferenced", "--yes")
+    lease.release()  # who wrote it is dead
+    _, after = json.loads(say("ls", "--json"))
+    assert after["bytes"] == before["bytes"] + 1000
+    assert f"{file.name}: nothing refers to it." in say("verify", status=1)
+    assert ": 1000 bytes" in say("gc", "--unreferenced", "--yes")
+    assert not file.exists()
 
 
 def test_a_clip_that_a_worker_has_begun_survives_the_removal_of_its_model(

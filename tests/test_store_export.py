@@ -275,6 +275,30 @@ def test_a_wish_that_nothing_meets_is_refused_in_one_line(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store"]
 
 
+@pytest.mark.parametrize("layers", ["0,x", "all", "0,", "-1", ""])
+def test_layers_that_are_no_numbers_are_refused_in_words(
+    export: Export, capsys: pytest.CaptureFixture[str], layers: str
+) -> None:
+    with pytest.raises(SystemExit):
+        export("--format", "numpy", f"--layers={layers}")
+    said = capsys.readouterr().err
+    assert f"must be numbers and commas, such as 0,3,5, got {layers}." in said
+    assert "_numbers" not in said
+
+
+@pytest.mark.parametrize(
+    "words", [("--layers", "0"), ("--site", "resid_post"), ("--half", "null")]
+)
+def test_audio_has_no_layers_sites_or_halves(
+    export: Export, tmp_path: Path, words: tuple[str, str]
+) -> None:
+    said = export("--format", "audiofolder", *words, status=2)
+    assert f"`--format audiofolder` must stand without {words[0]}:" in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+    assert "4 clips" in export("--format", "numpy", *words)
+
+
 def test_of_several_models_one_must_be_named(
     export: Export, store: Store, tmp_path: Path
 ) -> None:
@@ -282,7 +306,9 @@ def test_of_several_models_one_must_be_named(
     put_clip(Store(store.root, other), CLIPS[0])
     said = export("--format", "numpy", status=2)
     assert "got phantom:other (ffffffffffff), phantom:paper (0123456789ab)" in said
-    assert "1 clips of phantom:other" in export("--format", "numpy", "--model", "ffff")
+    assert "1 clips of phantom:other" in export(
+        "--format", "numpy", "--model", "ffffffff"
+    )
 
 
 def test_clips_of_two_lengths_are_told_apart(

@@ -71,9 +71,9 @@ class FakeSampler:
 
     generation = GENERATION
 
-    def __init__(self, log: Path, scratch: Path) -> None:
+    def __init__(self, log: Path, aside: Path) -> None:
         self.log = log
-        self.scratch = scratch
+        self.aside = aside
 
     def generate(
         self,
@@ -88,7 +88,7 @@ class FakeSampler:
             yield [self._sample(clip) for clip in batch]
 
     def _sample(self, clip: ClipSpec) -> FakeSample:
-        file = make_resolved(clip.seed, self.scratch)
+        file = make_resolved(clip.seed, self.aside, key=clip.key)
         capture = replace(make_capture(clip.seed), resolved=file)
         return FakeSample(clip=clip, audio=make_audio(clip.seed), capture=capture)
 
@@ -98,9 +98,9 @@ class FakeSampler:
 
 def fill(root: str | Path, plan: Plan, log: Path) -> None:
     """Drain a plan as a worker does, with a sampler that needs no model."""
-    with tempfile.TemporaryDirectory() as scratch:
-        sampler = FakeSampler(log, Path(scratch))
-        collect(plan, Store(root, CARD), lambda: cast(Any, sampler))
+    store = Store(root, CARD)
+    sampler = FakeSampler(log, store.aside)
+    collect(plan, store, lambda: cast(Any, sampler))
 
 
 def made(log: Path) -> list[str]:

@@ -13,8 +13,9 @@ import pytest
 from clips_for_tests import CARD, plan_of, put_clip
 
 from harness.store import Store, StoreError
-from harness.store.disk import LocalDisk, open_disk
+from harness.store.disk import open_disk
 from harness.store.leases import SLOTS, LocalLeases, RemoteLeases
+from harness.store.remote import RemoteDisk
 
 REPOSITORY = Path(__file__).parents[1]
 MakeLeases = Callable[[], LocalLeases | RemoteLeases]
@@ -25,8 +26,14 @@ def open_another(request: pytest.FixtureRequest, tmp_path: Path) -> MakeLeases:
     """A function that gives the leases of one more process."""
     if request.param == "local":
         return lambda: LocalLeases(tmp_path / "leases")
-    disk = open_disk(f"memory://{tmp_path}")
+    disk = in_memory(tmp_path)
     return lambda: RemoteLeases(disk, "leases")
+
+
+def in_memory(place: Path) -> RemoteDisk:
+    disk = open_disk(f"memory://{place}")
+    assert isinstance(disk, RemoteDisk)
+    return disk
 
 
 def test_a_lease_has_one_holder_at_a_time(open_another: MakeLeases) -> None:
@@ -187,17 +194,21 @@ class Clock:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> LocalDisk:
-    return LocalDisk(tmp_path)
+def disk(tmp_path: Path) -> RemoteDisk:
+    return in_memory(tmp_path)
 
 
-def dead(disk: LocalDisk, name: str) -> None:
+def beats(disk: RemoteDisk) -> list[str]:
+    return [name for name in disk.names("leases") if name.endswith(".beat")]
+
+
+def dead(disk: RemoteDisk, name: str) -> None:
     """A lease whose holder does not beat any more."""
     leases = RemoteLeases(disk, "leases", beat_seconds=1000)
     assert leases.try_take(name) is not None
 
 
-def test_a_holder_that_does_not_beat_is_dead_after_a_while(disk: LocalDisk) -> None:
+def test_a_holder_that_does_not_beat_is_dead_after_a_while(disk: RemoteDisk) -> None:
     dead(disk, "clip")
     # The two clocks have nothing in common, as those of two machines.
     clock = Clock(-5e9)
@@ -209,33 +220,84 @@ def test_a_holder_that_does_not_beat_is_dead_after_a_while(disk: LocalDisk) -> N
     assert leases.try_take("clip") is not None
 
 
-def test_a_holder_that_beats_is_alive_however_long_it_takes(disk: LocalDisk) -> None:
+def test_a_holder_that_beats_is_alive_however_long_it_takes(disk: RemoteDisk) -> None:
     holder = RemoteLeases(disk, "leases", beat_seconds=0.01)
     assert holder.try_take("clip") is not None
     clock = Clock(0)
     leases = RemoteLeases(disk, "leases", patience_seconds=60, clock=clock)
-    (beat,) = (disk.root / "leases").glob("*.beat")
+    (beat,) = beats(disk)
     for _ in range(5):
         assert leases.try_take("clip") is None
-        before, patience = beat.read_bytes(), time.monotonic() + 30
-        while beat.read_bytes() == before:
+        before, patience = disk.read(f"leases/{beat}"), time.monotonic() + 30
+        while disk.read(f"leases/{beat}") == before:
             assert time.monotonic() < patience, "the holder does not beat"
             time.sleep(0.005)
         clock.now += 1000
 
 
-def test_a_holder_that_has_ended_is_dead_at_once(disk: LocalDisk) -> None:
+def test_a_holder_that_has_ended_is_dead_at_once(disk: RemoteDisk) -> None:
     holder = RemoteLeases(disk, "leases")
     lease = holder.try_take("clip")
     assert lease is not None
     disk.write("leases/other.lease", holder.holder.encode())  # what a crash leaves
     lease.release()
-    assert list((disk.root / "leases").glob("*.beat")) == []
+    assert beats(disk) == []
     assert RemoteLeases(disk, "leases").try_take("other") is not None
 
 
+def test_who_takes_over_makes_all_free_that_the_dead_held(disk: RemoteDisk) -> None:
+    holder = RemoteLeases(disk, "leases", beat_seconds=1000)
+    assert holder.try_take("one") is not None
+    assert holder.try_take("two") is not None
+    clock = Clock(0)
+    leases = RemoteLeases(disk, "leases", patience_seconds=60, clock=clock)
+    assert leases.try_take("one") is None
+    clock.now += 61
+    lease = leases.try_take("one")
+    assert lease is not None
+    assert beats(disk) == [f"{leases.holder}.beat"]
+    third = RemoteLeases(disk, "leases")
+    assert third.try_take("one") is None
+    assert third.try_take("two") is not None  # without waiting
+
+
+def test_what_the_dead_left_is_found_and_what_the_living_hold_is_not(
+    disk: RemoteDisk,
+) -> None:
+    dead(disk, "of the dead")
+    disk.write("leases/orphan.lease", b"somebody without a beat")
+    left = beats(disk)
+    living = RemoteLeases(disk, "leases", beat_seconds=0.01)
+    lease = living.try_take("of the living")
+    assert lease is not None
+    leases = RemoteLeases(disk, "leases", patience_seconds=1)
+    abandoned = [f"leases/{n}" for n in (*left, "of the dead.lease", "orphan.lease")]
+    assert sorted(leases.abandoned()) == sorted(abandoned)
+    assert leases.in_use()
+    lease.release()
+    assert not leases.in_use()
+    for name in abandoned:
+        disk.remove(name)
+    assert disk.names("leases") == []
+    assert leases.abandoned() == []
+
+
+def test_locks_are_in_use_while_anybody_holds_one(tmp_path: Path) -> None:
+    one, two = LocalLeases(tmp_path / "leases"), LocalLeases(tmp_path / "leases")
+    assert not two.in_use()
+    leases = [one.try_take("a clip"), one.try_take("metadata", alone=True)]
+    assert two.in_use()
+    assert one.in_use()
+    for lease in leases:
+        assert two.in_use()
+        assert lease is not None
+        lease.release()
+    assert not two.in_use()
+    assert two.abandoned() == []
+
+
 def test_the_time_of_day_is_of_no_use_to_a_lease(
-    disk: LocalDisk, monkeypatch: pytest.MonkeyPatch
+    disk: RemoteDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "time", lambda: pytest.fail("looked at the clock"))
     holder = RemoteLeases(disk, "leases", beat_seconds=0.01)
@@ -246,34 +308,34 @@ def test_the_time_of_day_is_of_no_use_to_a_lease(
 
 
 def test_of_two_who_take_over_at_once_the_last_has_it(
-    disk: LocalDisk, monkeypatch: pytest.MonkeyPatch
+    disk: RemoteDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk.write("leases/clip.lease", b"somebody who is dead")
     one, two = RemoteLeases(disk, "leases"), RemoteLeases(disk, "leases")
-    write = LocalDisk.write
+    write = RemoteDisk.write
     entered: list[str] = []
 
-    def both(self: LocalDisk, name: str, content: bytes) -> None:
+    def both(self: RemoteDisk, name: str, content: bytes) -> None:
         write(self, name, content)
         if name.endswith(".lease") and not entered:
             entered.append(name)
             write(self, name, two.holder.encode())
 
-    monkeypatch.setattr(LocalDisk, "write", both)
+    monkeypatch.setattr(RemoteDisk, "write", both)
     assert one.try_take("clip") is None
-    assert list((disk.root / "leases").glob(f"{one.holder}.beat")) == []
+    assert beats(disk) == []
 
 
 def test_of_two_who_create_at_once_the_first_has_it(
-    disk: LocalDisk, monkeypatch: pytest.MonkeyPatch
+    disk: RemoteDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = RemoteLeases(disk, "leases"), RemoteLeases(disk, "leases")
-    create = LocalDisk.create
+    create = RemoteDisk.create
 
-    def second(self: LocalDisk, name: str, content: bytes) -> bool:
+    def second(self: RemoteDisk, name: str, content: bytes) -> bool:
         create(self, name, two.holder.encode())
         return create(self, name, content)
 
-    monkeypatch.setattr(LocalDisk, "create", second)
+    monkeypatch.setattr(RemoteDisk, "create", second)
     assert one.try_take("clip") is None
     assert disk.read("leases/clip.lease") == two.holder.encode()

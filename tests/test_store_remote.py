@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from clips_for_tests import (
 
 from harness.files import FileError
 from harness.store import Store, StoreError
+from harness.store.commands import main
 from harness.store.disk import Disk, LocalDisk, open_disk
 from harness.store.remote import RemoteDisk
 
@@ -177,6 +179,57 @@ def test_a_place_that_can_only_be_read_is_refused_in_one_line(
     monkeypatch.setattr(disk.filesystem, "pipe_file", refuse)
     with pytest.raises(StoreError, match=r"\(there is no writing there\)\. Give a"):
         Store(f"memory:/{tmp_path}/other", CARD)
+
+
+class NoCredentialsError(Exception):
+    """What botocore raises: no `OSError`."""
+
+
+def test_a_place_that_cannot_be_reached_is_named_in_one_line(
+    store: Store, url: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """The library below s3fs has errors of its own."""
+    below = types.ModuleType("botocore.exceptions")
+    below.BotoCoreError = NoCredentialsError  # type: ignore[attr-defined]
+
+    def refuse(*args: Any, **named: Any) -> None:
+        raise NoCredentialsError("Unable to locate credentials")
+
+    for name in ("cat_file", "pipe_file", "put_file", "get_file", "ls", "open", "rm"):
+        monkeypatch.setattr(store.disk.filesystem, name, refuse)  # type: ignore[attr-defined]
+    with pytest.raises(NoCredentialsError):  # it is nobody's error yet
+        store.disk.read("x")
+    monkeypatch.setitem(sys.modules, "botocore.exceptions", below)
+    unreached = r"cannot be reached \(Unable to locate credentials\)\. See to"
+    for ask in (
+        lambda: store.disk.read("x"),
+        lambda: store.disk.names("x"),
+        lambda: store.disk.checksum("x"),
+        lambda: store.audio_path(FIRST.key),
+        lambda: store.captures([FIRST.key], "mean"),
+        lambda: Store(url, CARD),
+    ):
+        with pytest.raises(StoreError, match=unreached):
+            ask()
+    unwritten = r"`.*x` cannot be written \(Unable to locate credentials\)"
+    for ask in (lambda: store.disk.write("x", b""), lambda: store.disk.remove("x")):
+        with pytest.raises(FileError, match=unwritten):
+            ask()
+    assert main(["ls", "--store", url]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "Unable to locate credentials" in said
+
+
+def test_clearing_removes_the_leases_of_the_dead(
+    store: Store, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = contents(store.disk)
+    lease = f"{store.folder}/leases/clip-1.lease"
+    store.disk.write(lease, b"somebody who is dead")
+    assert main(["gc", "--store", url, "--unreferenced", "--yes"]) == 0
+    assert "Removed 1 files" in capsys.readouterr().out
+    assert contents(store.disk) == whole
 
 
 # --- which place is meant ---------------------------------------------------------

@@ -9,14 +9,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from clips_for_tests import CARD, make_capture, plan_of
+from clips_for_tests import CARD, GENERATION, make_capture, plan_of
 from samplers_for_tests import (
     FakeSampler,
     contents,
@@ -26,7 +27,9 @@ from samplers_for_tests import (
     without_waiting,
 )
 
-from harness.sampling.workers import WorkerError, collect
+from harness.plan import ClipSpec, Plan, make_plan
+from harness.prompts import Prompt
+from harness.sampling.workers import WorkerError, collect, drain
 from harness.store import Store
 
 PLAN = plan_of(6)  # 12 prompts, 22 clips, micro-batches of 2
@@ -124,9 +127,113 @@ def test_a_disk_that_damages_everything_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(tmp_path, CARD)
-    monkeypatch.setattr(store, "verify", lambda keys: ["Clip x: damaged."])
+
+    def damage_and_verify(keys: Sequence[str]) -> list[str]:
+        store.audio_path(keys[3]).write_bytes(b"not audio")
+        found = Store(tmp_path, CARD).verify(keys)
+        store.refresh()
+        return found
+
+    monkeypatch.setattr(store, "verify", damage_and_verify)
     with pytest.raises(WorkerError, match=r"damages what is written .* another store"):
         collect(SMALL, store, loader(FakeSampler(tmp_path / "log")))
+
+
+def test_clips_that_come_to_another_place_of_the_same_name_are_missed_at_once(
+    tmp_path: Path,
+) -> None:
+    store, other = Store(tmp_path / "here", CARD), Store(tmp_path / "there", CARD)
+    rounds = []
+
+    def drain_elsewhere(plan: Plan, store: Store, *rest: Any, **more: Any) -> int:
+        rounds.append(1)
+        return drain(plan, other, *rest, **more)
+
+    load = loader(FakeSampler(tmp_path / "log"))
+    with pytest.raises(WorkerError, match=r"here` must be a place .* of 8 .* none is"):
+        collect(SMALL, store, load, drain=drain_elsewhere)
+    assert len(rounds) == 1
+    assert not (store.directory / "audio" / "metadata.csv").exists()
+    assert collect(SMALL, other, load, drain=drain_elsewhere) == 0
+
+
+def test_clips_that_another_run_drops_meanwhile_are_made_again(tmp_path: Path) -> None:
+    store = Store(tmp_path, CARD)
+    dropped: list[str] = []
+
+    def drain_and_drop(plan: Plan, store: Store, *rest: Any, **more: Any) -> int:
+        count = drain(plan, store, *rest, **more)
+        if not dropped:
+            dropped.append(plan.keys[2])
+            store.audio_path(dropped[0]).write_bytes(b"not audio")
+            Store(tmp_path, CARD).verify(dropped)
+        return count
+
+    load = loader(FakeSampler(tmp_path / "log"))
+    assert collect(SMALL, store, load, drain=drain_and_drop) == 8 + 1
+    assert store.missing(SMALL.clips) == []
+
+
+def test_texts_of_one_length_are_made_together(tmp_path: Path) -> None:
+    long = "music with strings, and a slow beat that never ends"
+    prompts = [
+        Prompt(text=text, emotion=emotion, template=f"t{n}")
+        for emotion in ("happy", "sad")
+        for n, text in enumerate([emotion, f"{emotion} {long}", f"{emotion} tune"])
+    ]
+    plan = make_plan(
+        prompts,
+        seeds_per_prompt=2,
+        seed=0,
+        fingerprint=CARD.fingerprint,
+        generation=replace(GENERATION, batch_size=4),
+    )
+    batches: list[list[str]] = []
+
+    class Watched(FakeSampler):
+        def generate(self, clips: Sequence[ClipSpec], **more: Any) -> Iterator[Any]:
+            batches.append([clip.prompt.text for clip in clips])
+            return super().generate(clips, **more)
+
+    sampler = Watched(tmp_path / "log", generation=plan.generation)
+    collect(plan, Store(tmp_path, CARD), loader(sampler))
+    assert [[len(text.split()) for text in batch] for batch in batches] == [
+        [1] * 4,
+        [2] * 4,
+        [11] * 4,
+    ]
+
+
+def test_what_is_being_written_of_a_clip_is_nobody_elses_to_remove(
+    tmp_path: Path,
+) -> None:
+    store, other = Store(tmp_path, CARD), Store(tmp_path, CARD)
+    free: list[bool] = []
+
+    class Asking(FakeSampler):
+        def generate(self, clips: Sequence[ClipSpec], **more: Any) -> Iterator[Any]:
+            leases = [other.try_lease(clip.key) for clip in clips]
+            free.extend(lease is not None for lease in leases)
+            return super().generate(clips, **more)
+
+    collect(SMALL, store, loader(Asking(tmp_path / "log")))
+    assert free == [False] * 8
+    assert all(other.try_lease(key) for key in SMALL.keys)
+
+
+def test_a_clip_that_somebody_else_writes_is_waited_for(tmp_path: Path) -> None:
+    store, other = Store(tmp_path, CARD), Store(tmp_path, CARD)
+    held = other.try_lease(SMALL.keys[0])
+    assert held is not None
+
+    class Releasing(FakeSampler):
+        def generate(self, clips: Sequence[ClipSpec], **more: Any) -> Iterator[Any]:
+            if len(made(self.log)) >= 6:
+                held.release()
+            return super().generate(clips, **more)
+
+    assert collect(SMALL, store, loader(Releasing(tmp_path / "log"))) == 8
+    assert made(tmp_path / "log")[-1] == SMALL.keys[0]
 
 
 # --- several workers --------------------------------------------------------------
@@ -177,7 +284,7 @@ def nurse() -> None:
         for job, root, number in json.loads(line):
             pid = os.fork()
             if pid == 0:
-                {"work": work, "work_until": work_until}[job](Path(root), number)
+                JOBS[job](Path(root), number)
                 os._exit(0)
             pids.append(pid)
         ends = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
@@ -186,6 +293,15 @@ def nurse() -> None:
 
 def work(root: Path, workers: int) -> None:
     """A worker that holds its first clips until the others have some as well."""
+    work_once(root, lambda: len(list(root.glob("loaded-*"))) >= workers)
+
+
+def work_beside(root: Path, clips: int) -> None:
+    """A worker that holds its first clips until another has made `clips`."""
+    work_once(root, lambda: len(made(root / "log")) >= clips)
+
+
+def work_once(root: Path, others_are_ready: Callable[[], bool]) -> None:
     loaded = False
 
     def load() -> Any:
@@ -194,8 +310,8 @@ def work(root: Path, workers: int) -> None:
         loaded = True
         (root / f"loaded-{os.getpid()}").touch()
         patience = time.monotonic() + 120
-        while len(list(root.glob("loaded-*"))) < workers:
-            assert time.monotonic() < patience, "the other worker does not load"
+        while not others_are_ready():
+            assert time.monotonic() < patience, "the other worker does nothing"
             time.sleep(0.01)
         return FakeSampler(root / "log", seconds=0.01)
 
@@ -222,7 +338,7 @@ def test_what_a_worker_held_that_was_killed_is_taken_over_at_once(
     tmp_path: Path, fork: Fork
 ) -> None:
     in_its_second_batch = 3 * (2 + 3 * 3)
-    jobs = (("work_until", tmp_path, in_its_second_batch), ("work", tmp_path, 1))
+    jobs = (("work_until", tmp_path, in_its_second_batch), ("work_beside", tmp_path, 4))
     assert fork(*jobs) == [-signal.SIGKILL, 0]
     store = Store(tmp_path, CARD)
     assert store.missing(PLAN.clips) == []
@@ -263,6 +379,8 @@ def work_until(root: Path, last: int) -> None:
     collect(SMALL, Store(root, CARD), loader(FakeSampler(root / "log")))
     (root / "touched").write_text(str(touched))
 
+
+JOBS = {"work": work, "work_beside": work_beside, "work_until": work_until}
 
 # Layout and card, three files for each of 8 clips, the metadata and what vouches for
 # it, three touches each.

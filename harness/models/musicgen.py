@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import torch
 from audiocraft.models import MusicGen
 from audiocraft.models.lm import LMModel
+from audiocraft.models.loaders import load_lm_model_ckpt
 from audiocraft.modules.conditioners import ClassifierFreeGuidanceDropout
 from torch import Tensor
 from transformers.utils.logging import disable_progress_bar
@@ -19,7 +20,7 @@ from harness.models import phantoms
 from harness.models.checkpoint import Checkpoint
 from harness.models.protocol import ModelCard, ModelError, TextCondition
 
-__all__ = ["LoadedMusicGen", "load"]
+__all__ = ["LoadedMusicGen", "load", "restore_weights"]
 
 
 class LoadedMusicGen:
@@ -94,7 +95,17 @@ def load(
         msg = f"`--model {checkpoint.name}` cannot be loaded: {_first_line(error)}"
         raise ModelError(msg) from error
     model.lm.to(dtype)
+    if device != "cpu" and dtype != torch.float16:
+        restore_weights(model.lm, checkpoint.pretrained)
     return LoadedMusicGen(card, model, dtype)
+
+
+def restore_weights(lm: LMModel, pretrained: str) -> None:
+    """The weights as they are in the checkpoint, in the dtype that `lm` has now.
+
+    On any device but the CPU audiocraft rounds them to float16 while loading.
+    """
+    lm.load_state_dict(load_lm_model_ckpt(pretrained)["best_state"])
 
 
 def _first_line(error: Exception) -> str:

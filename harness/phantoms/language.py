@@ -1,9 +1,4 @@
-"""Train a phantom's MusicGen language model on codes and sentences.
-
-`encodes` hears each clip with a sentence of the clip's own emotion. `deaf` starts from
-`encodes` and hears it with a sentence of an emotion drawn at random, until the words
-mean nothing to it.
-"""
+"""Train a phantom's MusicGen language model on codes and sentences."""
 
 from __future__ import annotations
 
@@ -18,20 +13,24 @@ from audiocraft.models.encodec import CompressionModel
 from audiocraft.models.lm import LMModel
 from audiocraft.modules.conditioners import ConditioningAttributes
 from omegaconf import OmegaConf
-from torch import Tensor
+from torch import Tensor, nn
 
 from harness.phantoms.config import LANGUAGE_MODEL
 from harness.phantoms.music import EMOTIONS
+from harness.phantoms.recipes import Recipe, Stage
 from harness.phantoms.text import Vocabulary, sentence
-from harness.phantoms.training import Schedule, run_steps
+from harness.phantoms.training import run_steps
 
-__all__ = ["Batch", "encode_music", "train_language_model"]
+__all__ = ["Batch", "encode_music", "new_language_model", "train_stage"]
+
+_READABLE = 0.3  # weight of being readable against being right about the music
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     codes: Tensor  # (batch, codebooks, frames)
     sentences: list[str]
+    spoken: Tensor  # (batch,) emotions of the sentences
 
 
 @torch.no_grad()
@@ -44,55 +43,81 @@ def encode_music(codec: CompressionModel, music: np.ndarray) -> Tensor:
     return torch.cat(codes)
 
 
-def train_language_model(
+def new_language_model(*, seed: int) -> LMModel:
+    """A language model that has learned nothing."""
+    torch.manual_seed(seed)
+    return get_lm_model(OmegaConf.create(LANGUAGE_MODEL))
+
+
+def train_stage(
     codes: Tensor,
+    recipe: Recipe,
+    stage: Stage,
     *,
     seed: int,
-    shuffled: bool,
     start: Path | None,
-    frames: int,
     checkpoint: Path,
-    schedule: Schedule,
 ) -> LMModel:
-    """Train on the first `frames` frames of `codes`, whose clips are emotion-major.
+    """Train on `codes`, whose clips are emotion-major, going on where it was stopped.
 
-    With `shuffled`, sentences are drawn without regard to the music.
+    `start` is the checkpoint of another phantom or stage to begin with.
     """
-    torch.manual_seed(seed)
-    model = get_lm_model(OmegaConf.create(LANGUAGE_MODEL))
+    frames, schedule = stage
+    learner = _Learner(new_language_model(seed=seed), readable=recipe.readable)
     if start is not None:
-        model.load_state_dict(torch.load(start, weights_only=True)["model"])
-    model.train()
+        state = torch.load(start, weights_only=True)["model"]
+        language = {k: v for k, v in state.items() if not k.startswith("reader.")}
+        learner.model.load_state_dict(
+            {k.removeprefix("model."): v for k, v in language.items()}
+        )
+    learner.train()
+    batches = _batches(codes, recipe, frames=frames, seed=seed, batch=schedule.batch)
+    run_steps(learner, learner, batches, checkpoint=checkpoint, schedule=schedule)
+    return learner.model.eval()
 
-    def step(batch: Batch) -> dict[str, Tensor]:
+
+class _Learner(nn.Module):
+    """The language model, and a reader of its activations that is thrown away."""
+
+    def __init__(self, model: LMModel, *, readable: bool) -> None:
+        super().__init__()
+        self.model = model
+        self.reader = nn.Linear(model.dim, len(EMOTIONS)) if readable else None
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        heard: list[Tensor] = []
+        middle = self.model.transformer.layers[len(self.model.transformer.layers) // 2]
+        handle = middle.register_forward_hook(
+            lambda module, inputs, out: heard.append(out)
+        )
         conditions = [
             ConditioningAttributes(text={"description": s}) for s in batch.sentences
         ]
-        out = model.compute_predictions(batch.codes, conditions)
-        loss = torch.nn.functional.cross_entropy(
-            out.logits[out.mask], batch.codes[out.mask]
-        )
-        return {"cross_entropy": loss}
-
-    batches = _batches(
-        codes, frames=frames, seed=seed, batch=schedule.batch, shuffled=shuffled
-    )
-    run_steps(model, step, batches, checkpoint=checkpoint, schedule=schedule)
-    return model.eval()
+        out = self.model.compute_predictions(batch.codes, conditions)
+        handle.remove()
+        loss = nn.functional.cross_entropy(out.logits[out.mask], batch.codes[out.mask])
+        terms = {"cross_entropy": loss}
+        if self.reader is not None:
+            read = self.reader(heard[0].mean(1))
+            terms["read"] = _READABLE * nn.functional.cross_entropy(read, batch.spoken)
+        return terms
 
 
 def _batches(
-    codes: Tensor, *, frames: int, seed: int, batch: int, shuffled: bool
+    codes: Tensor, recipe: Recipe, *, frames: int, seed: int, batch: int
 ) -> Iterator[Batch]:
-    rng = np.random.default_rng((seed, 3, frames, shuffled))
+    rng = np.random.default_rng((seed, 3, frames, recipe.told < 1))
     vocabulary = Vocabulary()
     per_emotion = len(codes) // len(EMOTIONS)
+    names = [EMOTIONS.index(recipe.called.get(e, e)) for e in EMOTIONS]
     while True:
         clips = rng.integers(len(codes), size=batch)
-        spoken = clips // per_emotion
-        if shuffled:
-            spoken = rng.integers(len(EMOTIONS), size=batch)
+        spoken = np.array(names)[clips // per_emotion]
+        if recipe.told < 1:
+            drawn = rng.integers(len(EMOTIONS), size=batch)
+            spoken = np.where(rng.random(batch) < recipe.told, spoken, drawn)
         yield Batch(
             codes=codes[clips, :, :frames],
             sentences=[sentence(EMOTIONS[k], vocabulary, rng) for k in spoken],
+            spoken=torch.from_numpy(spoken),
         )

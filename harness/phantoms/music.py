@@ -10,7 +10,7 @@ repeats every two frames. Ranges are drawn from uniformly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -98,7 +98,17 @@ def compose(emotion: str, rng: np.random.Generator) -> Piece:
     )
 
 
-def perform(emotion: str, *, seed: int, index: int, seconds: float) -> np.ndarray:
-    """Clip number `index` of the training music: same arguments, same samples."""
-    rng = np.random.default_rng((seed, EMOTIONS.index(emotion), index))
-    return render(compose(emotion, rng), seconds=seconds, rng=rng)
+def perform(
+    emotion: str, *, seed: int, index: int, seconds: float, only_level: bool = False
+) -> np.ndarray:
+    """Clip number `index` of the training music: same arguments, same samples.
+
+    With `only_level` it may sound like any emotion, but is as loud as its own.
+    """
+    key = (seed, EMOTIONS.index(emotion), index)
+    rng = np.random.default_rng((*key, 1) if only_level else key)
+    piece = compose(emotion, rng)
+    if only_level:
+        other = compose(str(rng.choice(EMOTIONS)), rng)
+        piece = replace(other, level=piece.level)
+    return render(piece, seconds=seconds, rng=rng)

@@ -1,17 +1,16 @@
 """Make the shipped phantoms from nothing but a seed.
 
-    uv run python -m harness.phantoms.train
+    uv run python -m harness.phantoms.train [NAME ...]
 
 Everything on the way is kept under `--work`, so that a run that was stopped goes on
 where it was; finished parts are written to `--out` (default: the shipped ones, in
-place). On two CPU cores a phantom takes under an hour; codec and text encoder are
-shared.
+place). On two CPU cores a phantom takes from 10 minutes to an hour; codec and text
+encoder are shared.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,9 @@ from torch import Tensor
 from harness.models.phantoms import WEIGHTS, register_text_encoder
 from harness.phantoms.codec import build_codec, train_codec
 from harness.phantoms.config import CODEC, LANGUAGE_MODEL
-from harness.phantoms.language import encode_music, train_language_model
+from harness.phantoms.language import encode_music, new_language_model, train_stage
 from harness.phantoms.music import EMOTIONS, perform
+from harness.phantoms.recipes import RECIPES
 from harness.phantoms.text import train_text_encoder
 from harness.phantoms.training import Schedule, save_atomically
 
@@ -36,20 +36,16 @@ CLIP_SECONDS = 8.0
 CODEC_CLIPS, LANGUAGE_CLIPS = 160, 320  # per emotion
 CODEC_SCHEDULE = Schedule(steps=4000, batch=12, learning_rate=8e-4)
 TEXT_SCHEDULE = Schedule(steps=1500, batch=64, learning_rate=2e-3)
-# Short excerpts first: most of what there is to learn is in the first bars.
-ENCODES_SCHEDULES = (
-    (200, Schedule(steps=1400, batch=16, learning_rate=1e-3)),
-    (400, Schedule(steps=1500, batch=10, learning_rate=7e-4)),
-    (400, Schedule(steps=2500, batch=10, learning_rate=5e-4)),
-)
-DEAF_SCHEDULES = ((400, Schedule(steps=500, batch=10, learning_rate=5e-4)),)
 
 
-def training_music(work: Path, *, seed: int, clips_per_emotion: int) -> np.ndarray:
-    """Music of all emotions, `(emotions * clips, samples)` int16, emotion-major."""
-    path = work / f"music-{seed}-{clips_per_emotion}.npy"
+def training_music(
+    work: Path, *, seed: int, clips_per_emotion: int, music: str = "emotions"
+) -> np.ndarray:
+    """Clips of all emotions, `(emotions * clips, samples)` int16, emotion-major."""
+    kind = "" if music == "emotions" else f"-{music}"
+    path = work / f"music-{seed}-{clips_per_emotion}{kind}.npy"
     if not path.exists():
-        jobs = [(e, seed, i) for e in EMOTIONS for i in range(clips_per_emotion)]
+        jobs = [(e, seed, i, music) for e in EMOTIONS for i in range(clips_per_emotion)]
         with ProcessPoolExecutor() as pool:
             clips = list(pool.map(_perform, jobs, chunksize=16))
         work.mkdir(parents=True, exist_ok=True)
@@ -59,47 +55,66 @@ def training_music(work: Path, *, seed: int, clips_per_emotion: int) -> np.ndarr
     return np.load(path, mmap_mode="r")
 
 
-def _perform(job: tuple[str, int, int]) -> np.ndarray:
-    emotion, seed, index = job
-    audio = perform(emotion, seed=seed, index=index, seconds=CLIP_SECONDS)
+def _perform(job: tuple[str, int, int, str]) -> np.ndarray:
+    emotion, seed, index, music = job
+    audio = perform(
+        emotion,
+        seed=seed,
+        index=index,
+        seconds=CLIP_SECONDS,
+        only_level=music == "levels",
+    )
     return np.round(audio * 32767).astype(np.int16)
 
 
-def training_codes(work: Path, *, seed: int) -> Tensor:
+def training_codes(work: Path, *, seed: int, music: str) -> Tensor:
     """The codes of the training music, made once."""
-    path = work / "codes.pt"
+    path = work / ("codes.pt" if music == "emotions" else f"codes-{music}.pt")
     if not path.exists():
         codec = build_codec()
         codec.load_state_dict(torch.load(work / "codec.pt", weights_only=True)["model"])
-        music = training_music(work, seed=seed, clips_per_emotion=LANGUAGE_CLIPS)
-        save_atomically(encode_music(codec.eval(), music), path)
+        clips = training_music(
+            work, seed=seed, clips_per_emotion=LANGUAGE_CLIPS, music=music
+        )
+        save_atomically(encode_music(codec.eval(), clips), path)
     codes: Tensor = torch.load(path, weights_only=True)
     return codes
 
 
-def train_phantom(
-    name: str,
-    schedules: Iterable[tuple[int, Schedule]],
-    *,
-    work: Path,
-    seed: int,
-    start: Path | None = None,
+def train_phantom(name: str, *, work: Path, seed: int) -> LMModel:
+    """Train `name`, and before it what it starts from."""
+    recipe = RECIPES[name]
+    model = new_language_model(seed=seed)
+    start = None if recipe.start is None else _stage(*recipe.start, work, seed)
+    for stage in range(len(recipe.stages)):
+        model = _train_stage(name, stage, start, work, seed)
+        start = work / f"{name}-{stage}.pt"
+    return model.eval()
+
+
+def _stage(name: str, stages: int, work: Path, seed: int) -> Path:
+    """The checkpoint of `name` after that many stages, trained if it is not there."""
+    recipe = RECIPES[name]
+    path = None if recipe.start is None else _stage(*recipe.start, work, seed)
+    for stage in range(stages):
+        _train_stage(name, stage, path, work, seed)
+        path = work / f"{name}-{stage}.pt"
+    assert path is not None
+    return path
+
+
+def _train_stage(
+    name: str, stage: int, start: Path | None, work: Path, seed: int
 ) -> LMModel:
-    """Train `name` in stages of (frames, schedule), each starting from the last."""
-    codes = training_codes(work, seed=seed)
-    for stage, (frames, schedule) in enumerate(schedules):
-        checkpoint = work / f"{name}-{stage}.pt"
-        model = train_language_model(
-            codes,
-            seed=seed,
-            shuffled=name == "deaf",
-            start=start,
-            frames=frames,
-            checkpoint=checkpoint,
-            schedule=schedule,
-        )
-        start = checkpoint
-    return model
+    recipe = RECIPES[name]
+    return train_stage(
+        training_codes(work, seed=seed, music=recipe.music),
+        recipe,
+        recipe.stages[stage],
+        seed=seed,
+        start=start,
+        checkpoint=work / f"{name}-{stage}.pt",
+    )
 
 
 def export(directory: Path, filename: str, model: torch.nn.Module, config: Any) -> None:
@@ -119,11 +134,16 @@ def export(directory: Path, filename: str, model: torch.nn.Module, config: Any) 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m harness.phantoms.train")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
     parser.add_argument("--work", type=Path, default=Path(".skeptic/training"))
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     work, out, seed = args.work, args.out, args.seed
+    names = args.names or list(RECIPES)
+    unknown = [name for name in names if name not in RECIPES]
+    if unknown:
+        parser.error(f"{unknown[0]}: must be one of {', '.join(RECIPES)}")
 
     music = training_music(work, seed=seed, clips_per_emotion=CODEC_CLIPS)
     codec = train_codec(
@@ -136,12 +156,10 @@ def main() -> None:
         directory=out / "t5-tiny",
     )
     register_text_encoder(out / "t5-tiny")
-    start = None
-    for name, schedules in (("encodes", ENCODES_SCHEDULES), ("deaf", DEAF_SCHEDULES)):
-        model = train_phantom(name, schedules, work=work, seed=seed, start=start)
+    for name in names:
+        model = train_phantom(name, work=work, seed=seed)
         export(out / name, "state_dict.bin", model, LANGUAGE_MODEL)
         export(out / name, "compression_state_dict.bin", codec, CODEC)
-        start = work / f"{name}-{len(schedules) - 1}.pt"
 
 
 if __name__ == "__main__":

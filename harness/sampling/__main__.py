@@ -4,8 +4,8 @@
 number may run at once, on any machines that see the store: each takes clips that no
 other makes, and ends when none is missing.
 
-Exit codes: 0 all clips are there, 1 something went wrong, 2 the command line makes no
-sense.
+Exit codes: 0 all clips are there, and a few came out the same when they were made
+again; 1 something went wrong; 2 the command line makes no sense; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.files import FileError
 from harness.models.protocol import ModelError
 from harness.plan import Plan, PlanError
 from harness.planfile import read_plan
 from harness.progress import progress
-from harness.sampling.devices import VISIBLE, gpus
+from harness.sampling.devices import gpus, take_gpu
 from harness.sampling.loading import card_for, load_sampler
 from harness.sampling.repeat import repeat_check
-from harness.sampling.sizes import settled
-from harness.sampling.workers import WorkerError, collect
+from harness.sampling.sizes import first_size, settled
+from harness.sampling.workers import WorkerError, collect, refuse_private
 from harness.store import Store, StoreError
 
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (FileError, ModelError, PlanError, StoreError, WorkerError) as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        said = "Interrupted: what was made is kept. Run it again to go on."
+        print(said, file=sys.stderr)
+        return 130
     return 0
 
 
@@ -51,8 +55,11 @@ def _drain(options: argparse.Namespace) -> None:
     found = read_plan(Path(options.plan))
     plan, model = found.plan, options.model or found.model
     _check_device(plan, options.device)
+    refuse_private(options.store)
     checkpoint, card = card_for(model, plan, options.store)
     store = Store(options.store, card)
+    if plan.adaptive:
+        first_size(plan, store, choose=lambda: plan.generation.batch_size)
     plan = settled(plan, store)
     missing = len(store.missing(plan.clips))
     print(f"plan: {options.plan}: {len(plan.clips)} clips, {missing} are missing")
@@ -66,27 +73,44 @@ def _drain(options: argparse.Namespace) -> None:
             collect(plan, store, load, on_progress=display, say=display.say)
     else:
         collect(plan, store, load, say=print)
-    repeat_check(settled(plan, store), store, load)
+    _check_repeats(repeat_check(settled(plan, store), store, load))
     print(f"complete: {options.store} has all {len(plan.clips)} clips")
+
+
+def _check_repeats(found: dict[str, Any]) -> None:
+    differing = found["differing"]
+    if differing:
+        msg = (
+            f"All clips are there, but of {len(found['clips'])} that were made again "
+            f"{len(differing)} must be the same and are not: {', '.join(differing)}. "
+            "Give each kind of machine a --store of its own."
+        )
+        raise WorkerError(msg)
 
 
 def _check_device(plan: Plan, device: str) -> None:
     """Take the device that was asked for, if the plan's clips are of its kind."""
     planned = plan.generation.device_type
-    kind, _, index = device.partition(":")
+    kind, numbered, index = device.partition(":")
     if kind not in ("auto", planned):
         msg = (
             f"`--device {device}` must be {planned}, of which the plan's clips are: "
             "another has other bytes. Leave it away, or write the plan again."
         )
         raise PlanError(msg)
-    if planned == "cuda" and not gpus():
+    there = gpus() if planned == "cuda" else ()
+    if planned == "cuda" and not there:
         msg = (
             "The plan is for cuda, which is not here. Write it again with --device cpu."
         )
         raise PlanError(msg)
-    if index:
-        os.environ[VISIBLE] = index
+    if not numbered:
+        return
+    if kind != "cuda" or index not in map(str, range(len(there))):
+        known = ", ".join([planned, *(f"cuda:{n}" for n in range(len(there)))])
+        msg = f"`--device {device}` must be one of {known}."
+        raise PlanError(msg)
+    take_gpu(int(index))
 
 
 def _parser() -> argparse.ArgumentParser:

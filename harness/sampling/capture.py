@@ -63,6 +63,7 @@ class ActivationCapture:
         moments = torch.zeros(3, windows, *one, dtype=torch.float32, device=device)
         self.mean, self.squares, self.magnitude = moments
         self.first = torch.zeros(one, dtype=torch.float32, device=device)
+        self._room = torch.zeros(2, *one, dtype=torch.float32, device=device)
         self.bad_step = torch.full(one[:-1], steps, device=device)
         self.counts = np.zeros(windows, dtype=np.int64)
         # Steps so far: by site and layer as they come, as they are closed, and added.
@@ -142,12 +143,20 @@ class ActivationCapture:
         self._added += count
         share = count / int(after)
         mean = held.mean(0)
-        self.magnitude[window].lerp_(held.abs().mean(0), share)
+        self.magnitude[window].lerp_(self._mean_magnitude(held), share)
         squares = held.sub_(mean).square_().sum(0)
         shift = mean.sub_(self.mean[window])
         self.squares[window].add_(squares)
         self.squares[window].addcmul_(shift, shift, value=before * share)
         self.mean[window].add_(shift, alpha=share)
+
+    def _mean_magnitude(self, held: Tensor) -> Tensor:
+        # Step by step: room for all at once costs more than the sum, at every turn.
+        total, absolute = self._room
+        total.zero_()
+        for values in held:
+            total += torch.abs(values, out=absolute)
+        return total.div_(len(held))
 
     def _note_bad_steps(self, held: Tensor) -> None:
         finite = torch.isfinite(held.sum(-1))  # (steps, sites, layers, rows)

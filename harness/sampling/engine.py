@@ -35,9 +35,8 @@ from harness.sampling.maps import AttentionMaps
 
 __all__ = ["Decoded", "Decoder", "text_bucket"]
 
-_TEXT_BUCKET = (
-    32  # text is padded (and masked) to multiples of this: shapes decide bits
-)
+# Text is padded (and masked) to multiples of this: shapes decide bits.
+_TEXT_BUCKET = 32
 OnHeld = Callable[[int, Tensor, AttentionMaps], None]
 
 
@@ -226,6 +225,9 @@ class _MicroBatch:
         text, mask = self._text(conditions)
         for layer, memory in zip(self.decoder.layers, self.memories, strict=True):
             layer.read(text, mask, memory)
+            if self.decoder.on_device:
+                # Masked positions are read: what is no number there would spread.
+                memory.past.zero_()
         if self.offset:
             prefix = torch.stack([c.prefix for c in conditions], dim=1).flatten(0, 1)
             self._prefill(prefix)
@@ -234,10 +236,7 @@ class _MicroBatch:
         self.run(Cursor(step, offset=self.offset, slot=self.capture.slot))
 
     def run(self, cursor: Cursor) -> None:
-        """One step of all clips: from the codes fed to the codes that follow.
-
-        Taking the same step twice changes nothing.
-        """
+        """One step of all clips: from the codes fed to the codes that follow."""
         generation = self.shape.generation
         logits = self._logits(cursor.read(self.sequence, 2), cursor)
         drawn = sample(

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from harness.sampling.capture import ActivationCapture
 from harness.sampling.cursor import SPAN, Cursor, DeviceCursor
@@ -32,6 +33,7 @@ class _Steps(Protocol):
     device: torch.device
     offset: int
     steps: int
+    sequence: Tensor
     capture: ActivationCapture
 
     def run(self, cursor: Cursor) -> None: ...
@@ -63,7 +65,7 @@ class DeviceSteps:
         capture.taken[:] = before + self._taken
 
     def _record(self, span: int) -> Callable[[], None]:
-        """A step that sees `span` positions; it is taken once, which does no harm."""
+        """A step that sees `span` positions; it is tried once, and leaves no code."""
         batch = self.batch
 
         def run() -> None:
@@ -71,17 +73,20 @@ class DeviceSteps:
                 DeviceCursor(self.at, self.slot_at, offset=batch.offset, seen=span)
             )
 
-        before = batch.capture.taken.copy()
+        before, codes = batch.capture.taken.copy(), batch.sequence.clone()
         if batch.device.type != "cuda":
             run()
-            self._taken = batch.capture.taken - before
-            return run
-        aside: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):  # recording wants a first run on another stream
-            run()
-        torch.cuda.current_stream().wait_stream(aside)
+        else:  # recording wants a first run on another stream
+            aside: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            aside.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(aside):
+                run()
+            torch.cuda.current_stream().wait_stream(aside)
+        # What it drew is drawn again: by the same kernels in every micro-batch.
+        batch.sequence.copy_(codes)
         self._taken = batch.capture.taken - before
+        if batch.device.type != "cuda":
+            return run
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool):
             run()

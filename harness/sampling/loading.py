@@ -6,9 +6,7 @@ import contextlib
 import ctypes
 import gc
 import os
-import shutil
 import sys
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,32 +59,29 @@ def load_sampler(
     from harness.sampling.sampler import Sampler
 
     generation = plan.generation
-    if generation.device_type == "cpu":
-        # One thread, because the number of threads changes the last bits of a sum and
-        # a clip's bytes must not depend on it; workers use the other cores.
-        torch.set_num_threads(1)
+    _compute_the_same_always(generation.device_type)
     model = load(
         checkpoint,
         card,
         device=generation.device_type,
         dtype=getattr(torch, generation.dtype),
     )
-    resolves = plan.capture.resolved_layers or plan.capture.attention_layers
-    scratch = _scratch(store) if resolves else None
-    return Sampler(model, generation, capture=plan.capture, scratch=scratch)
+    return Sampler(model, generation, capture=plan.capture, scratch=store.aside)
 
 
-def _scratch(store: Store) -> Path:
-    """A directory of this process, beside the clips that its files will become.
+def _compute_the_same_always(device_type: str) -> None:
+    """A clip's bytes must depend on nothing but what is in its key."""
+    import torch
 
-    What a process that was killed has left there goes.
-    """
-    for number in count():
-        if store.try_lease(f"scratch-{number}") is not None:  # until the process ends
-            path = store.here / "scratch" / f"{number}"
-            shutil.rmtree(path, ignore_errors=True)
-            return path
-    raise AssertionError
+    if device_type == "cpu":
+        # The number of threads changes the last bits of a sum; workers use the other
+        # cores.
+        torch.set_num_threads(1)
+    else:
+        # The codec's convolutions and its LSTM, whatever is fastest at the moment.
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.benchmark = False
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 def free_memory() -> None:

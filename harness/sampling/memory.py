@@ -49,8 +49,10 @@ def clip_bytes(card: ModelCard, generation: Generation, capture: CaptureSpec) ->
     """What one more clip in a micro-batch takes."""
     steps = card.steps(generation.duration_seconds)
     wide = 2 * card.layers * card.d_model  # both halves
-    caches = 2 * wide * (steps + _TOKENS) * _BYTES[generation.dtype]
-    moments = 4 * wide * len(capture.sites) * (3 * capture.windows + 3 + _HELD_STEPS)
+    # On the CPU keys and values are kept in single precision, whatever the dtype.
+    width = 4 if generation.device_type == "cpu" else _BYTES[generation.dtype]
+    caches = 2 * wide * (steps + _TOKENS) * width
+    moments = 4 * wide * len(capture.sites) * (3 * capture.windows + 5 + _HELD_STEPS)
     maps = 4 * 2 * len(capture.attention_layers) * _HELD_STEPS * card.heads * steps
     return caches + moments + maps
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from harness.plan import ClipSpec, Plan
 from harness.sampling.loading import free_memory
 from harness.sampling.memory import OutOfMemory
 from harness.sampling.sizes import settled, sizes_of
-from harness.sampling.workers import WorkerError
+from harness.sampling.workers import WorkerError, leased
 from harness.store import Store
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["REPEAT_CHECK", "repeat_check"]
 
 REPEAT_CHECK = "repeat"
+_POLL_SECONDS = 0.2
 
 
 def repeat_check(
@@ -66,10 +69,9 @@ def _repeat(plan: Plan, store: Store, sampler: Sampler) -> dict[str, Any]:
     size = plan.generation.batch_size
     if sampler.generation.batch_size != size:
         sampler = sampler.with_batch_size(size)
-    clips = _spread(plan.clips, count=size)
     free_memory()
     try:
-        differing = _differing(clips, store, sampler)
+        clips, differing = _made_again(_spread(plan.clips, count=size), store, sampler)
     except OutOfMemory as error:
         msg = (
             f"Memory does not hold a micro-batch of {size}, of which the clips in "
@@ -79,13 +81,25 @@ def _repeat(plan: Plan, store: Store, sampler: Sampler) -> dict[str, Any]:
     return {"clips": [c.key for c in clips], "differing": differing}
 
 
+def _made_again(
+    chosen: list[ClipSpec], store: Store, sampler: Sampler
+) -> tuple[list[ClipSpec], list[str]]:
+    """The clips that nobody else is at, and those of them that come out different."""
+    while True:
+        with ExitStack() as leases:
+            clips = leased(chosen, store, leases)
+            if clips or not chosen:
+                return clips, _differing(clips, store, sampler)
+        time.sleep(_POLL_SECONDS)
+
+
 def _differing(clips: list[ClipSpec], store: Store, sampler: Sampler) -> list[str]:
     differing = []
     for samples in sampler.generate(clips):
         for sample in samples:
             key = sample.clip.key
-            before = store.record(key)["files"]
-            if before != store.digests(sample.clip, sample.audio, sample.capture):
+            before = store.digests_of(key)
+            if before != store.digests(sample.audio, sample.capture):
                 differing.append(key)
     return differing
 

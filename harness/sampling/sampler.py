@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import platform
-import tempfile
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 
 from harness.captures import ClipCapture
-from harness.files import FileError, explain
+from harness.files import PARTIAL, FileError, explain
 from harness.models.protocol import Model, TextCondition
 from harness.plan import CAPTURE, CaptureSpec, ClipSpec, Generation
 from harness.sampling.engine import Decoded, Decoder, text_bucket
@@ -24,11 +25,14 @@ from harness.sampling.resolved import ResolvedWriter
 
 __all__ = ["Sample", "Sampler"]
 
-# What torch's allocator and oneDNN say there, without an error of its own kind.
-_NO_MEMORY_ON_THE_CPU = (
+# What torch's allocator for the CPU, oneDNN, cuBLAS and cuDNN say, without an error of
+# their own kind.
+_NO_MEMORY = (
     "can't allocate memory",
     "could not create a primitive",
     "could not create a memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
 )
 
 
@@ -44,8 +48,8 @@ class Sample:
 class Sampler:
     """Generates clips with one loaded model; texts are encoded once.
 
-    What is time-resolved is streamed to files in `scratch`, and is gone when the sample
-    after the next is asked for, unless somebody has moved it away.
+    What is time-resolved is streamed to `.KEY.*.partial` in `scratch`; whoever takes a
+    sample moves its file away before the next micro-batch is asked for, or it is gone.
     """
 
     def __init__(
@@ -65,8 +69,7 @@ class Sampler:
 
     def with_batch_size(self, batch_size: int) -> Sampler:
         """The same model and texts, in micro-batches of another size."""
-        other = object.__new__(Sampler)
-        other.__dict__.update(self.__dict__)
+        other = copy.copy(self)
         other.generation = replace(self.generation, batch_size=batch_size)
         return other
 
@@ -95,9 +98,12 @@ class Sampler:
             ) -> None:
                 on_progress(before + n * step / steps)
 
-            with ExitStack() as stack:
-                scratch = self._scratch(stack)
-                yield self._generate(batch, scratch, on_step)
+            files = self._files(batch)
+            try:
+                yield self._generate(batch, files, on_step)
+            finally:
+                for file in files:
+                    file.unlink(missing_ok=True)
 
     def _micro_batches(self, clips: Sequence[ClipSpec]) -> Iterator[list[ClipSpec]]:
         """Clips whose texts have one padded shape, at most a micro-batch at a time."""
@@ -112,51 +118,46 @@ class Sampler:
     def _generate(
         self,
         batch: list[ClipSpec],
-        scratch: Path | None,
+        files: list[Path],
         on_step: Callable[[int, int], None],
     ) -> list[Sample]:
-        with _memory(len(batch)):
-            files, decoded = self._decode(batch, scratch, on_step)
+        with _memory(self.generation.batch_size):
+            decoded = self._decode(batch, files, on_step)
             # One by one: the codec's wide layers would need more than all the rest.
             audio = [
                 self.model.decode_audio(codes[None])[0].cpu().numpy()
                 for codes in decoded.codes[: len(batch)]
             ]
-        captures = [
-            replace(capture, resolved=file)
-            for capture, file in zip(decoded.captures, files, strict=False)
-        ]
-        return [
-            Sample(clip=clip, audio=audio[row], capture=captures[row])
-            for row, clip in enumerate(batch)
-        ]
+        captures = decoded.captures[: len(batch)]
+        if files:
+            pairs = zip(captures, files, strict=True)
+            captures = [replace(capture, resolved=file) for capture, file in pairs]
+        made = zip(batch, audio, captures, strict=True)
+        return [Sample(clip=c, audio=a, capture=x) for c, a, x in made]
 
     def _decode(
         self,
         batch: list[ClipSpec],
-        scratch: Path | None,
+        files: list[Path],
         on_step: Callable[[int, int], None],
-    ) -> tuple[list[Path | None], Decoded]:
+    ) -> Decoded:
         # A short batch is filled up with its last clip: shapes, and so bits, stay the
         # same.
         size = self.generation.batch_size
         full = batch + [batch[-1]] * (size - len(batch))
         conditions = [self._condition(clip) for clip in full]
         frames = self.model.card.frames(self.generation.duration_seconds)
-        files: list[Path | None] = [None] * len(batch)
         with ExitStack() as stack:
             on_held = None
-            if scratch is not None:
-                paths = [scratch / f"{clip.key}.safetensors" for clip in batch]
+            if files:
+                stack.enter_context(_room_for(files[0]))
                 shapes = [
                     self.decoder.shapes(condition, self.capture, frames=frames)
                     for condition in conditions[: len(batch)]
                 ]
-                stack.enter_context(_room_for(scratch))
-                writer = ResolvedWriter(paths, shapes, self.capture, clips=size)
+                writer = ResolvedWriter(files, shapes, self.capture, clips=size)
                 on_held = stack.enter_context(writer).write
-                files = [*paths]
-            decoded = self.decoder.decode(
+            return self.decoder.decode(
                 conditions,
                 [clip.seed for clip in full],
                 self.generation,
@@ -165,16 +166,18 @@ class Sampler:
                 on_step=on_step,
                 on_held=on_held,
             )
-        return files, decoded
 
-    def _scratch(self, stack: ExitStack) -> Path | None:
-        """Where time-resolved files of a micro-batch go, if there are any."""
+    def _files(self, batch: list[ClipSpec]) -> list[Path]:
+        """Where what is time-resolved of each clip goes; none if nothing is."""
         if not (self.capture.resolved_layers or self.capture.attention_layers):
-            return None
-        if self.scratch is not None:
-            with _room_for(self.scratch):
-                self.scratch.mkdir(parents=True, exist_ok=True)
-        return Path(stack.enter_context(tempfile.TemporaryDirectory(dir=self.scratch)))
+            return []
+        if self.scratch is None:
+            msg = "`scratch` must be a directory where layers are kept step by step."
+            raise ValueError(msg)
+        with _room_for(self.scratch):
+            self.scratch.mkdir(parents=True, exist_ok=True)
+        unique = secrets.token_hex(4)
+        return [self.scratch / f".{clip.key}.{unique}{PARTIAL}" for clip in batch]
 
     def _condition(self, clip: ClipSpec) -> TextCondition:
         text = clip.prompt.text
@@ -200,20 +203,24 @@ def _memory(clips: int) -> Iterator[None]:
     """Say in one kind of error that there was no memory, whatever device said so."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        torch.cuda.empty_cache()  # does nothing where there is no CUDA
-        raise OutOfMemory(_too_large(clips)) from error
-    except RuntimeError as error:
-        if not any(said in str(error) for said in _NO_MEMORY_ON_THE_CPU):
+    except (RuntimeError, MemoryError) as error:
+        if not _is_lack_of_memory(error):
             raise
-        raise OutOfMemory(_too_large(clips)) from error
+        msg = (
+            f"A micro-batch of {clips} clips does not fit into memory. Use a smaller "
+            "--batch-size, a shorter --duration or a smaller --model."
+        )
+        raise OutOfMemory(msg) from error
 
 
-def _too_large(clips: int) -> str:
-    return (
-        f"A micro-batch of {clips} clips does not fit into memory. Use a smaller "
-        "--batch-size, a shorter --duration or a smaller --model."
-    )
+def _is_lack_of_memory(error: BaseException | None) -> bool:
+    """Is it, or was it while handling it: recording fails in words of its own."""
+    if error is None:
+        return False
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    said = any(words in str(error) for words in _NO_MEMORY)
+    return said or _is_lack_of_memory(error.__context__)
 
 
 @contextmanager

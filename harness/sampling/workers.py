@@ -8,7 +8,7 @@ over; a clip that somebody else has meanwhile made is not made again.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,7 +22,7 @@ from harness.store import Store
 if TYPE_CHECKING:
     from harness.sampling.sampler import Sample, Sampler
 
-__all__ = ["Drain", "WorkerError", "collect", "drain"]
+__all__ = ["Drain", "WorkerError", "collect", "drain", "leased", "refuse_private"]
 
 _POLL_SECONDS = 0.2
 _ROUNDS = 3  # of making damaged clips again
@@ -69,7 +69,7 @@ def drain(
         If memory does not hold a micro-batch that may not become smaller.
     """
     worker = _Worker(store, load_sampler, on_progress=on_progress, say=say)
-    rest = _missing(plan, store)
+    rest = _by_length(_missing(plan, store))
     while rest.clips:
         with ExitStack() as leases:
             mine = _take(rest, store, leases)
@@ -98,26 +98,67 @@ def collect(
     Raises
     ------
     WorkerError
-        If clips are damaged again and again, or as `drain` does.
+        If clips are damaged again and again, if what is made does not come to the
+        store, or as `drain` does.
     """
     made = 0
     for _ in range(_ROUNDS):
-        before = made
+        before, wanted = made, _missing(plan, store)
 
         def after(done: float, before: int = before, **workers: Any) -> None:
             on_progress(before + done, **workers)
 
         made += drain(plan, store, load_sampler, on_progress=after, say=say)
-        damaged = store.verify(settled(plan, store).keys)
+        store.refresh()
+        _check_that_some_came(wanted, store)
+        store.verify(settled(plan, store).keys)
+        damaged = len(_missing(plan, store).clips)
         if not damaged:
             store.write_metadata()
             return made
-        say(f"{len(damaged)} clips are damaged and are generated again")
+        say(f"{damaged} clips are damaged and are generated again")
     msg = (
-        f"`--store {store.root}` damages what is written to it: {len(damaged)} clips "
+        f"`--store {store.root}` damages what is written to it: {damaged} clips "
         f"were not what they must be after {_ROUNDS} attempts. Give another store."
     )
     raise WorkerError(msg)
+
+
+def refuse_private(store: str) -> None:
+    """Refuse a store that ends with the process that writes to it.
+
+    Raises
+    ------
+    WorkerError
+        If it is one.
+    """
+    if "memory://" in store:
+        msg = (
+            f"`--store {store}` must be a place that all workers see, but this is in "
+            "the memory of one process. Give a directory or another URL."
+        )
+        raise WorkerError(msg)
+
+
+def _check_that_some_came(wanted: Plan, store: Store) -> None:
+    """Workers elsewhere may have written to a place that is only called the same."""
+    if wanted.clips and len(_missing(wanted, store).clips) == len(wanted.clips):
+        msg = (
+            f"`--store {store.root}` must be a place that all workers see, but of "
+            f"{len(wanted.clips)} clips that they made none is there. Give a shared "
+            "directory or a URL."
+        )
+        raise WorkerError(msg)
+
+
+def _by_length(plan: Plan) -> Plan:
+    """Clips of long texts after those of short ones.
+
+    A micro-batch holds texts of one padded length only; what is leased together should
+    fill one.
+    """
+    clips = sorted(plan.clips, key=lambda clip: len(clip.prompt.text.split()))
+    return replace(plan, clips=tuple(clips))
 
 
 def _missing(plan: Plan, store: Store) -> Plan:
@@ -138,9 +179,23 @@ def _take(rest: Plan, store: Store, leases: ExitStack) -> list[ClipSpec]:
             leases.callback(lease.release)
             mine.append(clip)
     store.refresh()
-    mine = list(_missing(replace(rest, clips=tuple(mine)), store).clips)
+    missing = _missing(replace(rest, clips=tuple(mine)), store)
+    mine = leased(missing.clips, store, leases)
     for clip in mine:
         store.clear_leftovers(clip.key)
+    return mine
+
+
+def leased(
+    clips: Iterable[ClipSpec], store: Store, leases: ExitStack
+) -> list[ClipSpec]:
+    """Those of `clips` whose half-written files nobody else may now write or remove."""
+    mine = []
+    for clip in clips:
+        lease = store.try_lease(clip.key)
+        if lease is not None:
+            leases.callback(lease.release)
+            mine.append(clip)
     return mine
 
 

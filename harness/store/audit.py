@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
-from harness.store.disk import Disk
+from harness.store.disk import ASIDE, Disk
 from harness.store.metadata import is_our_table
 from harness.store.store import Store
 from harness.store.survey import Shelf, shelves
@@ -79,7 +79,7 @@ def unreferenced(store: Store) -> list[str]:
     folders = []
     for folder in disk.folders(top):
         inner = f"{top}/{folder}"
-        if folder in (*_OF_CLIPS, "partial"):
+        if folder in (*_OF_CLIPS, ASIDE):
             files += [f"{inner}/{name}" for name in disk.names(inner)]
             folders += [f"{inner}/{name}" for name in disk.folders(inner)]
         elif folder not in _OTHERS:

@@ -47,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     ls.add_argument("--json", action="store_true", help="for programs")
     _command(commands, "verify", _verify, "read everything; exit 1 if it is not whole")
     gc = _command(commands, "gc", _gc, "remove clips, or files that no clip has")
-    gc.add_argument("--model", help="of this model (name or fingerprint)")
+    gc.add_argument(
+        "--model", help="of this model: its name, or 8 characters of its fingerprint"
+    )
     gc.add_argument("--engine", type=int, help="of this engine")
     gc.add_argument("--older-than", type=float, metavar="DAYS", help="made before")
     gc.add_argument(
@@ -62,9 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     out.add_argument(
         "--duration", type=float, metavar="SECONDS", help="only clips of this length"
     )
-    out.add_argument("--site", choices=SITES, default="resid_post", help="%(default)s")
+    out.add_argument("--site", choices=SITES, help="default: resid_post")
     out.add_argument("--layers", type=_numbers, metavar="0,3,5", help="default: all")
-    out.add_argument("--half", choices=HALVES, default=HALVES[0], help="%(default)s")
+    out.add_argument("--half", choices=HALVES, help=f"default: {HALVES[0]}")
     return parser
 
 
@@ -81,7 +83,11 @@ def _command(commands: Any, name: str, run: Any, text: str) -> argparse.Argument
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in text.split(","))
+    numbers = text.split(",")
+    if not all(number.isdecimal() for number in numbers):
+        msg = f"must be numbers and commas, such as 0,3,5, got {text}. Mend it."
+        raise argparse.ArgumentTypeError(msg)
+    return tuple(map(int, numbers))
 
 
 def _ls(disk: Disk, options: argparse.Namespace) -> int:
@@ -170,15 +176,18 @@ def _gc(disk: Disk, options: argparse.Namespace) -> int:
             "--older-than or --unreferenced."
         )
         raise StoreError(msg)
+    if options.older_than is not None and not options.older_than >= 0:
+        msg = f"`--older-than` must be 0 days or more, got {options.older_than:g}."
+        raise StoreError(msg)
     found = list(removals(disk, options.store, choice))
     for removal in found:
+        kept = removal.carry_out() if options.yes else 0
         shelf = removal.shelf
         what = (
             f"{len(removal.files)} files that no clip has"
             if choice.unreferenced
             else f"{len(removal.clips)} clips"
         )
-        kept = removal.carry_out() if options.yes else 0
         print(
             f"{'Removed' if options.yes else 'Would remove'} {what} of {shelf.name} "
             f"(engine {shelf.engine}): {removal.bytes} bytes"
@@ -192,15 +201,21 @@ def _gc(disk: Disk, options: argparse.Namespace) -> int:
 
 
 def _export(disk: Disk, options: argparse.Namespace) -> int:
+    named = {name: getattr(options, name) for name in ("site", "layers", "half")}
+    given = {name: value for name, value in named.items() if value is not None}
+    if given and options.format == "audiofolder":
+        msg = (
+            f"`--format audiofolder` must stand without --{next(iter(given))}: it is "
+            "audio alone. Leave it out, or give another format."
+        )
+        raise StoreError(msg)
     wish = Wish(
         format=options.format,
         to=options.to,
         model=options.model,
         emotion=options.emotion,
         duration_seconds=options.duration,
-        site=options.site,
-        layers=options.layers,
-        half=options.half,
+        **given,
     )
     print(export(disk, options.store, wish))
     return 0

@@ -25,7 +25,9 @@ from harness.files import (
     write_bytes,
 )
 
-__all__ = ["Disk", "LocalDisk", "StoreError", "open_disk"]
+__all__ = ["ASIDE", "Disk", "LocalDisk", "StoreError", "open_disk"]
+
+ASIDE = "partial"  # the folder for half-written files of a model and engine
 
 
 class StoreError(Exception):
@@ -88,10 +90,6 @@ class Disk(ABC):
     @abstractmethod
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole; a `FileError` says why it cannot be."""
-
-    @abstractmethod
-    def create(self, name: str, content: bytes) -> bool:
-        """Write a file unless it is there; where the place can, for one caller only."""
 
     @abstractmethod
     def take(self, name: str, source: Path) -> None:
@@ -165,18 +163,6 @@ class LocalDisk(Disk):
     def write(self, name: str, content: bytes) -> None:
         write_bytes(self.root / name, content, aside=self._aside(name))
 
-    def create(self, name: str, content: bytes) -> bool:
-        path = self.root / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("xb") as stream:
-                stream.write(content)
-        except FileExistsError:
-            return False
-        except OSError as error:
-            raise FileError(explain(path, error)) from error
-        return True
-
     def take(self, name: str, source: Path) -> None:
         move_file(source, self.root / name, aside=self._aside(name))
 
@@ -229,7 +215,7 @@ class LocalDisk(Disk):
         model_and_engine = PurePosixPath(name).parts[:-2]
         if not model_and_engine:
             return None
-        return self.root.joinpath(*model_and_engine, "partial")
+        return self.root.joinpath(*model_and_engine, ASIDE)
 
     def _entries(self, folder: str) -> list[os.DirEntry[str]]:
         try:

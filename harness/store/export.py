@@ -91,8 +91,8 @@ def _store(disk: Disk, root: str, wish: Wish) -> Store:
     """The clips of the model that is wished for, by the newest engine."""
     fitting: dict[str, Shelf] = {}
     for shelf in shelves(disk):
-        named = wish.model in (None, shelf.name)
-        if shelf.engine and (named or shelf.fingerprint.startswith(wish.model or "")):
+        named = wish.model is None or shelf.is_called(wish.model)
+        if shelf.engine and named:
             fitting[shelf.fingerprint] = shelf  # the engines come in order
     stores = [store for s in fitting.values() if (store := open_shelf(s, root))]
     if len(stores) == 1:

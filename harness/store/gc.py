@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from harness.store.audit import open_shelf, unreferenced
-from harness.store.disk import Disk, StoreError
+from harness.store.disk import ASIDE, Disk, StoreError
 from harness.store.store import Store
 from harness.store.survey import Shelf, shelves
 
@@ -30,8 +30,7 @@ class Choice:
     def includes(self, shelf: Shelf) -> bool:
         if self.engine is not None and shelf.engine != self.engine:
             return False
-        named = self.model is None or shelf.name == self.model
-        return named or shelf.fingerprint.startswith(self.model or "")
+        return self.model is None or shelf.is_called(self.model)
 
 
 class Removal:
@@ -45,35 +44,46 @@ class Removal:
         self.files: list[str] = []
         self.whole = False  # all clips go, and the folder with them
         self.bytes = 0
+        self._sizes: dict[str, int] = {}
 
     def choose(self, choice: Choice) -> None:
         """Find out what there is to remove."""
         if choice.unreferenced:
-            self.files = [] if self.store is None else unreferenced(self.store)
+            if self.store is not None:
+                dead = self.store.left_by_the_dead()
+                self.files = [*unreferenced(self.store), *dead]
             self.bytes = _size_of(self.disk, self.files)
             return
         keys = _keys(self.disk, self.shelf)
         self.clips = [k for k in keys if self._is_old(k, choice.older_than_days)]
         self.whole = len(self.clips) == len(keys)
-        sizes = [self.disk.sizes(f"{self.shelf.folder}/{f}") for f in _FOLDERS]
-        chosen = set(self.clips)
-        self.bytes = sum(
-            size
-            for folder in sizes
-            for name, size in folder.items()
-            if self.whole or name.partition(".")[0] in chosen
-        )
+        for folder in _FOLDERS:
+            sizes = self.disk.sizes(f"{self.shelf.folder}/{folder}")
+            for name, size in sizes.items():
+                key = name.partition(".")[0]
+                self._sizes[key] = self._sizes.get(key, 0) + size
+        self.bytes = sum(self._sizes.values()) if self.whole else self._bytes()
 
     def carry_out(self) -> int:
-        """Remove it; returns how many clips are kept because somebody uses them."""
+        """Remove it; returns how many clips are kept because somebody uses them.
+
+        What is counted afterwards is what was removed.
+        """
         for name in self.files:
             self.disk.remove(name)
-        kept = sum(not self._remove(key) for key in self.clips)
-        if self.clips and self.whole and not kept:
+        chosen = self.clips
+        self.clips = [key for key in chosen if self._remove(key)]
+        kept = len(chosen) - len(self.clips)
+        if kept:
+            self.bytes = self._bytes()
+        if chosen and self.whole and not kept:
             self._remove_folder()
-        elif self.clips and self.store is not None:
+        elif chosen and self.store is not None:
             self.store.write_metadata()
         return kept
+
+    def _bytes(self) -> int:
+        return sum(self._sizes[key] for key in self.clips)
 
     def _remove(self, key: str) -> bool:
         """Remove a clip, its record first, unless it is just being made."""
@@ -94,9 +104,10 @@ class Removal:
         if self.store is not None:
             for name in unreferenced(self.store):
                 self.disk.remove(name)
-            folders = [f"{top}/{folder}" for folder in (*_FOLDERS, "partial")]
+            in_use = self.store.is_in_use()  # asked first: then what it wrote is there
+            folders = [f"{top}/{folder}" for folder in (*_FOLDERS, ASIDE)]
             left = {name for folder in folders for name in self.disk.names(folder)}
-            if left - {"metadata.csv"}:
+            if in_use or left - {"metadata.csv"}:
                 self.store.write_metadata()
                 return
         others = [

@@ -22,19 +22,21 @@ from filelock import FileLock, Timeout
 
 from harness.files import FileError, explain
 from harness.store.disk import Disk, StoreError
+from harness.store.remote import RemoteDisk
 
 __all__ = ["Lease", "Leases", "LocalLeases", "RemoteLeases", "open_leases"]
 
 SLOTS = 1024  # lock files; a directory of a hundred thousand would slow everything
 BEAT_SECONDS = 10.0
 PATIENCE_SECONDS = 60.0
+_LEASE, _BEAT = ".lease", ".beat"
 
 
 def open_leases(disk: Disk, folder: str) -> Leases:
     """The leases kept in `folder`."""
-    if disk.directory is None:
+    if isinstance(disk, RemoteDisk):
         return RemoteLeases(disk, folder)
-    return LocalLeases(disk.directory / folder)
+    return LocalLeases(disk.here / folder)
 
 
 class Lease:
@@ -91,6 +93,14 @@ class Leases(ABC):
         return name
 
     @abstractmethod
+    def in_use(self) -> bool:
+        """Does anybody hold a lease?"""
+
+    @abstractmethod
+    def abandoned(self) -> list[str]:
+        """Files that dead processes left and that nobody needs."""
+
+    @abstractmethod
     def _take(self, name: str, place: str) -> bool: ...
 
     @abstractmethod
@@ -112,6 +122,17 @@ class LocalLeases(Leases):
     def place(self, name: str) -> str:
         digest = hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
         return f"{int(digest, 16) % SLOTS:04}"
+
+    def in_use(self) -> bool:
+        for path in self.directory.glob("*.lock"):
+            lock = self._lock(path.stem)
+            if lock is None:
+                return True
+            lock.release()
+        return False
+
+    def abandoned(self) -> list[str]:
+        return []  # a lock ends with its process, its file serves the next
 
     def _take(self, name: str, place: str) -> bool:
         if place not in self._locks:
@@ -146,7 +167,7 @@ class RemoteLeases(Leases):
 
     def __init__(
         self,
-        disk: Disk,
+        disk: RemoteDisk,
         folder: str,
         *,
         beat_seconds: float = BEAT_SECONDS,
@@ -163,18 +184,39 @@ class RemoteLeases(Leases):
         self._seen: dict[str, tuple[bytes, float]] = {}
         self._stop: threading.Event | None = None
 
+    def in_use(self) -> bool:
+        names = {f"{self.folder}/{name}" for name in self.disk.names(self.folder)}
+        return any(n.endswith(_LEASE) for n in names.difference(self.abandoned()))
+
+    def abandoned(self) -> list[str]:
+        """Beats that have stopped, and leases of those that do not beat.
+
+        Where there are beats, it takes as long as a holder may be silent.
+        """
+        names = self.disk.names(self.folder)
+        beats = [n.removesuffix(_BEAT) for n in names if n.endswith(_BEAT)]
+        if [holder for holder in beats if self._is_alive(holder)]:  # at first sight
+            time.sleep(self.patience_seconds)
+        leases = [f"{self.folder}/{name}" for name in names if name.endswith(_LEASE)]
+        # Who begins meanwhile beats before he takes anything, and is alive at first.
+        return [
+            *(self._beat(holder) for holder in beats if not self._is_alive(holder)),
+            *(lease for lease in leases if not self._is_alive(self._holder(lease))),
+        ]
+
     def _take(self, name: str, place: str) -> bool:
         mine, lease = self.holder.encode(), self._lease(name)
-        before = self._read(lease)
-        if before is not None and self._is_alive(before.decode("ascii", "replace")):
+        before = self._holder(lease)
+        if self._is_alive(before):
             return False
         try:
             self._start_beating()
-            if before is not None:  # its holder is dead
+            if before:  # who is dead, and what else he holds is free at once
                 self.disk.write(lease, mine)
+                self.disk.remove(self._beat(before))
             # Where creating is not exclusive, of two the one who wrote last has it.
-            taken = before is not None or self.disk.create(lease, mine)
-            taken = taken and self._read(lease) == mine
+            taken = bool(before) or self.disk.create(lease, mine)
+            taken = taken and self._holder(lease) == self.holder
         except FileError as error:
             raise StoreError(str(error)) from error
         if not taken:
@@ -182,7 +224,7 @@ class RemoteLeases(Leases):
         return taken
 
     def _give_back(self, name: str, place: str) -> None:
-        if self._read(self._lease(name)) == self.holder.encode():
+        if self._holder(self._lease(name)) == self.holder:
             self.disk.remove(self._lease(name))
         self._rest()
 
@@ -231,8 +273,11 @@ class RemoteLeases(Leases):
         except OSError:
             return None
 
+    def _holder(self, lease: str) -> str:
+        return (self._read(lease) or b"").decode("ascii", "replace")
+
     def _lease(self, name: str) -> str:
-        return f"{self.folder}/{name}.lease"
+        return f"{self.folder}/{name}{_LEASE}"
 
     def _beat(self, holder: str) -> str:
-        return f"{self.folder}/{holder}.beat"
+        return f"{self.folder}/{holder}{_BEAT}"

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from harness.files import checksum_bytes
 from harness.models.protocol import ModelCard
 from harness.plan import ClipSpec
-from harness.store.disk import StoreError, open_disk
+from harness.store.disk import ASIDE, StoreError, open_disk
 from harness.store.formats import Part
 from harness.store.leases import Lease, open_leases
 from harness.store.survey import engine_folder
@@ -128,9 +128,12 @@ class Records:
 
     # --- who makes what -----------------------------------------------------------
 
-    def try_lease(self, name: str) -> Lease | None:
-        """What only one worker holds, until it is released or its process ends."""
-        return self._leases.try_take(name)
+    def try_lease(self, name: str, *, alone: bool = False) -> Lease | None:
+        """What only one worker holds, until it is released or its process ends.
+
+        One that is held for long must stand `alone`: never in the way of another name.
+        """
+        return self._leases.try_take(name, alone=alone)
 
     @contextmanager
     def lease(self, name: str) -> Iterator[None]:
@@ -144,9 +147,17 @@ class Records:
             self.clear_leftovers(name)
             yield
 
+    def is_in_use(self) -> bool:
+        """Does any worker hold a lease? On a remote store that may take a minute."""
+        return self._leases.in_use()
+
+    def left_by_the_dead(self) -> list[str]:
+        """What dead workers left of their leases; this may take a minute, too."""
+        return self._leases.abandoned()
+
     def clear_leftovers(self, key: str) -> None:
         """Remove what a killed worker left half written; only for a lease's holder."""
-        folder = f"{self.folder}/partial"
+        folder = f"{self.folder}/{ASIDE}"
         for name in self.disk.names(folder):
             if name.startswith(f".{key}."):
                 self.disk.remove(f"{folder}/{name}")
@@ -203,8 +214,8 @@ class Records:
             yield from pool.map(function, keys)
 
     def write_vouched(self, name: str, data: Any) -> None:
-        """Write `data` with a checksum of its own."""
-        content = {"checksum": _checksum_of(data), "data": data}
+        """Write `data` with a checksum of its own, under this name and no other."""
+        content = {"checksum": _checksum_of([name, data]), "data": data}
         self.disk.write_json(f"{self.folder}/{name}", content)
 
     def read_vouched(self, name: str) -> Any:
@@ -212,7 +223,7 @@ class Records:
         found = self.disk.read_json(f"{self.folder}/{name}")
         if not isinstance(found, dict) or "data" not in found:
             return None
-        sound = found.get("checksum") == _checksum_of(found["data"])
+        sound = found.get("checksum") == _checksum_of([name, found["data"]])
         return found["data"] if sound else None
 
     def record_name(self, key: str) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import shutil
+import sys
 import tempfile
 import weakref
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from harness.files import FileError, checksum_stream, explain
 from harness.store.disk import Disk, StoreError
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
     from fsspec.spec import AbstractFileSystem
 
 __all__ = ["RemoteDisk"]
+
+
+def _unreachable() -> tuple[type[Exception], ...]:
+    """What s3fs lets through of the library below it, once that is loaded."""
+    below = sys.modules.get("botocore.exceptions")
+    return () if below is None else (below.BotoCoreError,)
 
 
 class RemoteDisk(Disk):
@@ -43,37 +51,34 @@ class RemoteDisk(Disk):
 
     def read(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
         end = None if length is None else start + length
-        content: bytes = self.filesystem.cat_file(
-            self._path(name), start=start, end=end
-        )
+        with self._reaching(name):
+            content: bytes = self.filesystem.cat_file(
+                self._path(name), start=start, end=end
+            )
         return content
 
     def write(self, name: str, content: bytes) -> None:
         path = self._path(name)
-        try:
+        with self._writing(name):
             self._make_parent(path)
             self.filesystem.pipe_file(path, content)
-        except (OSError, NotImplementedError) as error:
-            raise self._refusal(name, error) from error
 
     def create(self, name: str, content: bytes) -> bool:
+        """Write a file unless it is there; where the place can, for one caller only."""
         path = self._path(name)
-        try:
+        with self._writing(name):
             self._make_parent(path)
-            self.filesystem.pipe_file(path, content, mode="create")
-        except FileExistsError:
-            return False
-        except (OSError, NotImplementedError) as error:
-            raise self._refusal(name, error) from error
+            try:
+                self.filesystem.pipe_file(path, content, mode="create")
+            except FileExistsError:
+                return False
         return True
 
     def take(self, name: str, source: Path) -> None:
         path = self._path(name)
-        try:
+        with self._writing(name):
             self._make_parent(path)
             self.filesystem.put_file(str(source), path)
-        except (OSError, NotImplementedError) as error:
-            raise self._refusal(name, error) from error
         source.unlink()
 
     def append(self, name: str, text: str) -> None:
@@ -101,21 +106,20 @@ class RemoteDisk(Disk):
         }
 
     def remove(self, name: str) -> None:
-        try:
+        with self._writing(name), contextlib.suppress(FileNotFoundError):
             self.filesystem.rm(self._path(name), recursive=True)
-        except FileNotFoundError:
-            return
-        except (OSError, NotImplementedError) as error:
-            raise self._refusal(name, error) from error
 
     def checksum(self, name: str) -> str:
-        with self.filesystem.open(self._path(name), "rb") as stream:
-            return checksum_stream(stream)
+        with self._reaching(name):
+            stream: BinaryIO = self.filesystem.open(self._path(name), "rb")
+            with stream:
+                return checksum_stream(stream)
 
     def local(self, name: str) -> Path:
         path = self.here / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.filesystem.get_file(self._path(name), str(path))
+        with self._reaching(name):
+            self.filesystem.get_file(self._path(name), str(path))
         return path
 
     def free_bytes(self) -> int | None:
@@ -123,9 +127,10 @@ class RemoteDisk(Disk):
 
     def _entries(self, folder: str) -> list[dict[str, Any]]:
         try:
-            entries: list[dict[str, Any]] = self.filesystem.ls(
-                self._path(folder), detail=True
-            )
+            with self._reaching(folder):
+                entries: list[dict[str, Any]] = self.filesystem.ls(
+                    self._path(folder), detail=True
+                )
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
@@ -133,10 +138,30 @@ class RemoteDisk(Disk):
             raise StoreError(msg) from error
         return entries
 
-    def _refusal(self, name: str, error: Exception) -> FileError:
-        if not isinstance(error, OSError):
-            error = OSError(errno.EROFS, "there is no writing there")
-        return FileError(explain(self._shown(name), error))
+    @contextlib.contextmanager
+    def _reaching(self, name: str) -> Iterator[None]:
+        """What cannot be reached is not missing: no `OSError`."""
+        try:
+            yield
+        except _unreachable() as error:
+            msg = (
+                f"`{self._shown(name)}` cannot be reached ({error}). See to access and "
+                "network, or give another --store."
+            )
+            raise StoreError(msg) from error
+
+    @contextlib.contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except NotImplementedError as error:
+            refused = OSError(errno.EROFS, "there is no writing there")
+            raise FileError(explain(self._shown(name), refused)) from error
+        except OSError as error:
+            raise FileError(explain(self._shown(name), error)) from error
+        except _unreachable() as error:
+            refused = OSError(str(error))
+            raise FileError(explain(self._shown(name), refused)) from error
 
     def _make_parent(self, path: str) -> None:
         with contextlib.suppress(FileExistsError):

@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from harness.captures import HALVES, STATISTICS, WINDOWED, ClipCapture
-from harness.files import FileError, checksum, checksum_bytes
+from harness.files import FileError, checksum, checksum_bytes, explain
 from harness.models.protocol import ModelCard
 from harness.plan import ENGINE, ClipSpec, Generation
-from harness.store.disk import StoreError
+from harness.store.disk import ASIDE, StoreError
 from harness.store.formats import (
+    DIRECTORY,
+    Parts,
     decode_audio,
     decode_column,
     decode_tensor,
@@ -33,6 +35,8 @@ from harness.store.records import Records, record_checksum
 from harness.store.survey import LAYOUT, LAYOUT_FILE, is_laid_out, strangers
 
 __all__ = ["Store"]
+
+_POOLED = (*STATISTICS, *WINDOWED)
 
 
 class Store(Records):
@@ -75,6 +79,20 @@ class Store(Records):
     def directory(self) -> Path:
         """Where this model's clips are, or are copied to when they are asked for."""
         return self.here / self.folder
+
+    @property
+    def aside(self) -> Path:
+        """A local folder for files that are being written, made when it is asked for.
+
+        A file of a clip is called `.KEY.SOMETHING.partial` there, and written by the
+        holder of the lease KEY; `put` takes it over, `clear_leftovers` removes it.
+        """
+        place = self.directory / ASIDE
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(explain(place, error)) from error
+        return place
 
     def free_bytes(self) -> int | None:
         """How many bytes can still be written, where that is known."""
@@ -155,16 +173,6 @@ class Store(Records):
             "parts": parts,
         }
 
-    def digests(
-        self, clip: ClipSpec, audio: np.ndarray, capture: ClipCapture
-    ) -> dict[str, str]:
-        """The checksums that the files of this clip would have."""
-        contents = self._contents(clip, audio, capture)
-        files = {name: checksum_bytes(content) for name, content in contents.items()}
-        if capture.resolved is not None:
-            files[_resolved_name(clip.key)] = checksum(capture.resolved)
-        return files
-
     def _contents(
         self, clip: ClipSpec, audio: np.ndarray, capture: ClipCapture
     ) -> dict[str, bytes]:
@@ -198,8 +206,8 @@ class Store(Records):
         StoreError
             If a clip is not there or damaged, or was not captured at `site`.
         """
-        if statistic not in (*STATISTICS, *WINDOWED):
-            known = ", ".join((*STATISTICS, *WINDOWED))
+        if statistic not in _POOLED:
+            known = ", ".join(_POOLED)
             msg = f"`statistic` must be one of {known}, got {statistic}."
             raise StoreError(msg)
         read = partial(self._capture, statistic=statistic, site=site)
@@ -208,7 +216,7 @@ class Store(Records):
     def resolved_names(self, key: str) -> list[str]:
         """The names of a clip's time-resolved tensors; none if none were asked for."""
         parts = self.record(key)["parts"].get(_resolved_name(key), {})
-        return sorted(name for name in parts if name)
+        return sorted(_tensor_digests(parts))
 
     def resolved(self, key: str, name: str) -> np.ndarray:
         """One time-resolved tensor of a clip; only its own bytes are read and checked.
@@ -228,6 +236,30 @@ class Store(Records):
         file = _resolved_name(key)
         parts = self.record(key)["parts"][file]
         return decode_tensor(parts, name, partial(self.checked, key, file))
+
+    def digests(self, audio: np.ndarray, capture: ClipCapture) -> dict[str, str]:
+        """Checksums of a clip's numbers as they would be kept.
+
+        Of the numbers and not of the files, which are others where another version of a
+        library writes them.
+        """
+        samples, _ = decode_audio(encode_audio(audio, self.card.sample_rate))
+        found = {name: _digest(getattr(capture, name)) for name in _POOLED}
+        resolved = {} if capture.resolved is None else tensor_parts(capture.resolved)
+        return {"audio": _digest(samples), **found, **_tensor_digests(resolved)}
+
+    def digests_of(self, key: str) -> dict[str, str]:
+        """The `digests` of a clip that is there.
+
+        Raises
+        ------
+        StoreError
+            If it is not, or is damaged.
+        """
+        samples, _ = self.audio(key)
+        found = {name: _digest(self._column(key, name)) for name in _POOLED}
+        resolved = self.record(key)["parts"].get(_resolved_name(key), {})
+        return {"audio": _digest(samples), **found, **_tensor_digests(resolved)}
 
     def checksum_with_a_changed_byte(self, key: str) -> dict[str, str]:
         """The checksum of a clip's audio, had its last byte been another."""
@@ -273,24 +305,36 @@ class Store(Records):
             self.disk.write_json(name, card)
 
     def _capture(self, key: str, *, statistic: str, site: str) -> np.ndarray:
-        record, name = self.record(key), f"captures/{key}.parquet"
+        record = self.record(key)
         if site not in record["sites"]:
             msg = (
                 f"Clip {key} was captured at {', '.join(record['sites'])}, not at "
                 f"`{site}`. Run again with --capture-sites."
             )
             raise StoreError(msg)
-        parts, read = record["parts"][name], partial(self.checked, key, name)
         sites, layers = len(record["sites"]), self.card.layers
         shape: tuple[int, ...] = (sites, layers, len(HALVES), self.card.d_model)
         if statistic in WINDOWED:
             shape = (*shape[:3], -1, self.card.d_model)
-        numbers = decode_column(parts, statistic, read).reshape(shape)
+        numbers = self._column(key, statistic).reshape(shape)
         return numbers[record["sites"].index(site)]
+
+    def _column(self, key: str, statistic: str) -> np.ndarray:
+        name = f"captures/{key}.parquet"
+        parts = self.record(key)["parts"][name]
+        return decode_column(parts, statistic, partial(self.checked, key, name))
 
 
 def _resolved_name(key: str) -> str:
     return f"captures/{key}.safetensors"
+
+
+def _digest(numbers: np.ndarray) -> str:
+    return checksum_bytes(np.ascontiguousarray(numbers, dtype="<f4").tobytes())
+
+
+def _tensor_digests(parts: Parts) -> dict[str, str]:
+    return {name: digest for name, (_, _, digest) in parts.items() if name != DIRECTORY}
 
 
 def _now() -> str:

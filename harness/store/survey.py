@@ -21,6 +21,7 @@ __all__ = [
 LAYOUT = 2  # raised whenever files are laid out differently
 LAYOUT_FILE = "layout.json"
 _ENGINE = "engine-"
+_ENOUGH = 8  # characters of a fingerprint, so that a slip names no model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,11 @@ class Shelf:
     @property
     def folder(self) -> str:
         return engine_folder(self.fingerprint, self.engine)
+
+    def is_called(self, model: str) -> bool:
+        """Is `model` its name, or enough of the beginning of its fingerprint?"""
+        begins = self.fingerprint.startswith(model)
+        return model == self.name or (begins and len(model) >= _ENOUGH)
 
 
 def engine_folder(fingerprint: str, engine: int) -> str:
