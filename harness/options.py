@@ -170,8 +170,9 @@ def _where(group: pytest.OptionGroup) -> None:
         "--plan-only",
         metavar="FILE",
         default=None,
-        help="write the plan to FILE and stop; any number of `python -m "
-        "harness.sampling --plan FILE` then generate it (default: generate here)",
+        help="write the plan to FILE and stop, for a --device that need not be here; "
+        "any number of `python -m harness.sampling --plan FILE` then generate it "
+        "(default: generate here)",
     )
 
 

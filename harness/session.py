@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+import traceback
 from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import partial
@@ -109,18 +110,28 @@ class DecidingSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         self._exits.close()
-        self.run.settle()  # workers may have made clips of another size
-        self.verdict = self.record.finish(
-            self.decisions,
-            undecided=self._undecided(),
-            interrupted=exitstatus not in _FINISHED,
-            seconds=time.monotonic() - self.started,
-        )
+        try:
+            self._finish(interrupted=exitstatus not in _FINISHED)
+        finally:
+            if self.verdict is None:
+                # An error here would end with Python's own 1, which means PIVOT.
+                traceback.print_exc()
+                why = "There is no verdict: it could not be written down."
+                pytest.exit(why, returncode=EXIT_NO_VERDICT)
         if exitstatus in _FINISHED:
             verdict = self.verdict["verdict"]
             session.exitstatus = (
                 EXIT_CODES[Verdict(verdict)] if verdict else EXIT_NO_VERDICT
             )
+
+    def _finish(self, *, interrupted: bool) -> None:
+        self.run.settle()  # workers may have made clips of another size
+        self.verdict = self.record.finish(
+            self.decisions,
+            undecided=self._undecided(),
+            interrupted=interrupted,
+            seconds=time.monotonic() - self.started,
+        )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self.verdict is None:

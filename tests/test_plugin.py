@@ -55,7 +55,7 @@ class FullStore(Store):
 
 
 def open_run(request, *, generates=True):
-    assert generates or request.device == "cuda"
+    assert not generates or request.device != "cuda"
     bank, counts = load_bank("matched"), design_for(request.samples)
     prompts = bank.select(request.emotions, counts.prompts_per_emotion, seed=0)
     generation = Generation(duration_seconds=request.duration)
@@ -724,6 +724,20 @@ def test_workers_of_ray_and_of_pytest_are_not_mixed(go: Go) -> None:
     result.stderr.fnmatch_lines(["ERROR: `--engine ray` must not come with -n. *"])
 
 
+def test_a_verdict_that_cannot_be_written_is_no_pivot(
+    pytester: pytest.Pytester, go: Go, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise KeyError("no such clip")
+
+    monkeypatch.setattr(harness.record.VerdictRecord, "_clips", fail)
+    result = go("-m", "week1")
+    assert result.ret == 12
+    assert "There is no verdict" in result.stdout.str() + result.stderr.str()
+    assert "no such clip" in result.stderr.str()
+    assert verdict_of(pytester)["state"] == "running"
+
+
 def test_workers_need_a_store_that_all_of_them_see(go: Go) -> None:
     result = go("-m", "week1", *WORKERS, "--store=memory://week1")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -739,11 +753,9 @@ from harness.sampling.workers import WorkerError
 pytest_plugins.append("fixtures.clips")
 
 
-def collect(self, *listeners):
-    raise WorkerError("Memory does not hold a single clip.")
-
-
-Run.collect = collect
+class Run(Run):
+    def collect(self, *listeners):
+        raise WorkerError("Memory does not hold a single clip.")
 """
 
 

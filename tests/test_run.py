@@ -272,10 +272,13 @@ def test_a_plan_for_cuda_is_made_where_there_is_none(
         opened(tmp_path, device="cuda")
 
 
-def test_a_store_in_the_memory_of_a_process_is_not_for_ray(tmp_path: Path) -> None:
+def test_a_store_in_the_memory_of_a_process_is_not_for_ray(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # models are remembered here
     with pytest.raises(RunError, match=r"`--store memory://x` must be a place that"):
-        opened(tmp_path, store="memory://x", engine="ray")
-    opened(tmp_path, store="memory://x")
+        open_run(Request(store="memory://x", device="cpu", engine="ray"))
+    open_run(Request(store=f"memory://{tmp_path}", device="cpu"))
 
 
 SHORT = {"samples": 1, "duration": 0.5, "emotions": ("happy", "sad")}

@@ -223,13 +223,14 @@ def test_what_is_being_written_of_a_clip_is_nobody_elses_to_remove(
 
 def test_a_clip_that_somebody_else_writes_is_waited_for(tmp_path: Path) -> None:
     store, other = Store(tmp_path, CARD), Store(tmp_path, CARD)
-    held = other.try_lease(SMALL.keys[0])
-    assert held is not None
+    lease = other.try_lease(SMALL.keys[0])
+    assert lease is not None
+    release = lease.release
 
     class Releasing(FakeSampler):
         def generate(self, clips: Sequence[ClipSpec], **more: Any) -> Iterator[Any]:
             if len(made(self.log)) >= 6:
-                held.release()
+                release()
             return super().generate(clips, **more)
 
     assert collect(SMALL, store, loader(Releasing(tmp_path / "log"))) == 8
