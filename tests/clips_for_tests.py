@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from harness.captures import HALVES, ClipCapture, resolved_name
 from harness.models.protocol import ModelCard
@@ -120,7 +120,7 @@ def resolved_tensors(seed: int) -> dict[str, npt.NDArray[np.float32]]:
 def make_resolved(seed: int, folder: Path, *, key: str = "clip") -> Path:
     """A finished file of a clip's time-resolved tensors, to be taken over."""
     path = folder / f".{key}.{seed:x}.partial"
-    save_file(resolved_tensors(seed), path)
+    path.write_bytes(save(resolved_tensors(seed)))
     return path
 
 

@@ -140,6 +140,8 @@ def test_the_header_says_what_is_under_test(tmp_path: Path) -> None:
         "design: happy, sad, calm, energetic; 10 clips each = 10 prompts x 1 seeds of "
         "8 s; prompts matched; seed 0",
         "look: look 1 of 4, alpha 0.005 of .05",
+        "power: detects a layer signal of 8.3 % (80 % power; assumes ICC .3, "
+        "participation ratio 23)",
         "engine: cpu float32, micro-batches of 8, 403 steps a clip",
         # Each of 4 emotions has 10 clips and 5 more for control.
         f"store: {tmp_path} (has 0 of 60 clips)",
@@ -162,13 +164,22 @@ def test_the_header_says_which_look_it_is(
     assert line in opened(tmp_path, samples=samples).header()
 
 
+@pytest.mark.parametrize(("samples", "here"), [(2, False), (11, False), (20, True)])
+def test_the_header_promises_nothing_for_a_look_that_is_no_evidence(
+    tmp_path: Path, samples: int, here: bool
+) -> None:
+    line = opened(tmp_path, samples=samples).header()[3]
+    assert line.startswith("power: detects") == here
+    assert (line == "power: none, this look is never evidence") == (not here)
+
+
 def test_the_header_names_what_was_asked_for(tmp_path: Path) -> None:
     changes = {"samples": 50, "duration": 2.5, "emotions": ("sad", "happy")}
     header = opened(tmp_path, **changes, dtype="bfloat16", batch_size=3).header()
     assert (
         "design: sad, happy; 50 clips each = 25 prompts x 2 seeds of 2.5 s" in header[1]
     )
-    assert header[3] == "engine: cpu bfloat16, micro-batches of 3, 128 steps a clip"
+    assert header[4] == "engine: cpu bfloat16, micro-batches of 3, 128 steps a clip"
 
 
 # --- plan and records ---------------------------------------------------------------
