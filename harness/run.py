@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from harness.capture_options import CaptureOptionError, capture_bytes, capture_spec
 from harness.files import FileError
 from harness.inference.looks import Look, design_for, look_for
+from harness.inference.power import outlook
 from harness.models.checkpoint import Checkpoint, locate
 from harness.models.known import known_card
 from harness.models.protocol import ModelCard, ModelError
@@ -165,6 +166,13 @@ class Run:
             f"{counts.prompts_per_emotion} prompts x {counts.seeds_per_prompt} seeds "
             f"of {request.duration:g} s; prompts {self.bank.name}; seed {request.seed}",
             f"look: {look}",
+            "power: "
+            + outlook(
+                self.look,
+                emotions=len(request.emotions),
+                matched=self.bank.matched,
+                layers=card.layers,
+            ),
             f"engine: {generation.device_type} {generation.dtype}, micro-batches of "
             f"{generation.batch_size}, {card.steps(request.duration)} steps a clip",
             f"store: {request.store} (has {here} of {len(self.plan.clips)} clips)",

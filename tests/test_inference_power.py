@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 from math import inf, isinf, log, log1p, pi, sqrt
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -38,7 +37,6 @@ WEEK_1 = Study(emotions=4, prompts=10, seeds=1, matched=True)
 ASSUMED = Assumptions()
 
 
-@cache
 def drawn(
     study: Study, icc: float, ratio: float, seed: int, template: float = 0.0
 ) -> Draw:
@@ -189,16 +187,18 @@ def test_the_null_sd_of_templates_is_the_simulated_one() -> None:
     assert 0.9 < np.std(found) / null_sd(WEEK_1, assumptions=assumed) < 1.1
 
 
-@pytest.mark.parametrize("ratio", [23, 2.5])
+@pytest.mark.parametrize(("ratio", "within"), [(23, 0.06), (2.5, 0.2)])
 @pytest.mark.parametrize("icc", [0, 0.5])
-def test_the_signal_of_a_share_is_the_simulated_one(icc: float, ratio: float) -> None:
+def test_the_signal_of_a_share_is_the_simulated_one(
+    icc: float, ratio: float, within: float
+) -> None:
     found = []
     for seed in range(4):
         data = drawn(WEEK_1, icc, ratio, seed)
         clips = planted(data, WEEK_1, ratio=ratio, share=0.1, seed=seed)
         found.append(signals(clips, data, data.emotion[None]))
     expected = expected_signal(0.1, participation_ratio=ratio)
-    assert np.mean(found) == pytest.approx(expected, rel=0.12)
+    assert np.mean(found) == pytest.approx(expected, rel=within)
 
 
 def _share_found(
@@ -284,6 +284,7 @@ assumptions = st.builds(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(studies, assumptions, st.sampled_from([0.005, 0.01, 0.05]))
 def test_more_is_found_with_more(
     study: Study, assumed: Assumptions, alpha: float
@@ -295,7 +296,8 @@ def test_more_is_found_with_more(
     assert 0 < here < study.emotions / (study.emotions - 1)
     assert least(replace(study, prompts=study.prompts + 5), assumed) < here
     assert least(replace(study, seeds=study.seeds + 1), assumed) < here
-    assert least(study, replace(assumed, icc=assumed.icc + 0.05)) > here
+    alike = least(study, replace(assumed, icc=assumed.icc + 0.05))
+    assert alike > here if study.seeds > 1 else alike == here
     assert least(study, replace(assumed, effective_layers=60)) > here
     assert power_at(here, study, alpha=alpha, assumptions=assumed) == pytest.approx(
         0.8, abs=1e-3
@@ -303,6 +305,7 @@ def test_more_is_found_with_more(
     assert power_at(1.01 * here, study, alpha=alpha, assumptions=assumed) > 0.8
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.floats(0.03, 0.3), assumptions)
 def test_prompts_needed_are_the_first_that_are_enough(
     signal: float, assumed: Assumptions
@@ -320,11 +323,15 @@ def test_prompts_needed_are_the_first_that_are_enough(
 
 
 def test_a_bank_may_be_too_small() -> None:
-    needs = {"alpha": 0.05, "assumptions": ASSUMED}
-    needed = prompts_needed(0.03, WEEK_1, at_most=100, **needs)
-    assert needed is not None
-    assert prompts_needed(0.03, WEEK_1, at_most=needed, **needs) == needed
-    assert prompts_needed(0.03, WEEK_1, at_most=needed - 1, **needs) is None
+    def needed(at_most: int) -> int | None:
+        return prompts_needed(
+            0.03, WEEK_1, alpha=0.05, at_most=at_most, assumptions=ASSUMED
+        )
+
+    enough = needed(100)
+    assert enough is not None
+    assert needed(enough) == enough
+    assert needed(enough - 1) is None
 
 
 # --- gaps ---------------------------------------------------------------------------
@@ -345,11 +352,20 @@ def test_the_least_gap_is_found_four_times_in_five(matched: bool) -> None:
     assert low <= sum(found) <= high
 
 
+@pytest.mark.parametrize(("matched", "freedom"), [(True, 9), (False, 18)])
+def test_the_least_gap_has_the_power_of_a_t_test(matched: bool, freedom: int) -> None:
+    study = replace(WEEK_1, matched=matched)
+    gap = minimum_detectable_gap(study, between_prompt_sd=3, alpha=0.01)
+    critical = stats.t.isf(0.01, freedom)
+    power = stats.nct.sf(critical, freedom, gap / (3 * sqrt(2 / 10)))
+    assert power == pytest.approx(0.8, abs=1e-4)
+
+
 def test_the_least_gap_grows_with_the_spread_of_prompts() -> None:
     one = minimum_detectable_gap(WEEK_1, between_prompt_sd=1, alpha=0.01)
     two = minimum_detectable_gap(WEEK_1, between_prompt_sd=2, alpha=0.01)
     assert two == pytest.approx(2 * one)
-    # The textbook's sample size: (z_alpha + z_power) sqrt(2 / n), in standard deviations.
+    # The textbook's (z_alpha + z_power) sqrt(2 / n), in standard deviations.
     many = minimum_detectable_gap(
         replace(WEEK_1, prompts=2000), between_prompt_sd=1, alpha=0.05
     )
