@@ -13,8 +13,8 @@ import pytest
 from clips_for_tests import CARD, plan_of, put_clip
 
 from harness.store import Store, StoreError
-from harness.store.disk import open_disk
 from harness.store.leases import SLOTS, LocalLeases, RemoteLeases
+from harness.store.places import open_disk
 from harness.store.remote import RemoteDisk
 
 REPOSITORY = Path(__file__).parents[1]
@@ -140,7 +140,7 @@ def test_a_lease_that_is_waited_for_comes_when_it_is_released(tmp_path: Path) ->
 HOLD = """
 import os, sys, time
 from pathlib import Path
-from harness.store.disk import open_disk
+from harness.store.places import open_disk
 from harness.store.leases import open_leases
 leases = open_leases(open_disk(sys.argv[1]), "leases")
 assert leases.try_take("clip") is not None

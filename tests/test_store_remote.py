@@ -25,7 +25,8 @@ from clips_for_tests import (
 from harness.files import FileError
 from harness.store import Store, StoreError
 from harness.store.commands import main
-from harness.store.disk import Disk, LocalDisk, open_disk
+from harness.store.disk import Disk, LocalDisk
+from harness.store.places import open_disk
 from harness.store.remote import RemoteDisk
 
 PLAN = plan_of(2)

@@ -13,9 +13,10 @@ from typing import Any
 from harness.captures import HALVES, SITES
 from harness.files import FileError
 from harness.store.audit import audit, open_shelf
-from harness.store.disk import Disk, StoreError, open_disk
+from harness.store.disk import Disk, StoreError
 from harness.store.export import FORMATS, Wish, export
 from harness.store.gc import Choice, removals, size_below
+from harness.store.places import open_disk
 from harness.store.survey import is_laid_out, shelves
 
 __all__ = ["main"]

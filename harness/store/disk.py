@@ -13,7 +13,6 @@ import shutil
 from abc import ABC, abstractmethod
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from harness.files import (
     FileError,
@@ -25,46 +24,13 @@ from harness.files import (
     write_bytes,
 )
 
-__all__ = ["ASIDE", "Disk", "LocalDisk", "StoreError", "open_disk"]
+__all__ = ["ASIDE", "Disk", "LocalDisk", "StoreError"]
 
 ASIDE = "partial"  # the folder for half-written files of a model and engine
 
 
 class StoreError(Exception):
     """The store cannot be used or does not hold what was asked for."""
-
-
-def open_disk(root: str | Path) -> Disk:
-    """The place that `root` names: a directory, or an URL such as `s3://bucket/store`.
-
-    Raises
-    ------
-    StoreError
-        If nothing is installed that reads such URLs.
-    """
-    text = str(root)
-    if "::" not in text and text.startswith(("file://", "local://")):
-        parts = urlsplit(text)
-        return LocalDisk(Path(unquote(parts.netloc + parts.path)))
-    if "://" not in text:
-        return LocalDisk(Path(root))
-    from fsspec.core import url_to_fs
-
-    from harness.store.remote import RemoteDisk
-
-    try:
-        # Other processes write here as well: a listing must be of now.
-        filesystem, base = url_to_fs(text, use_listings_cache=False)
-    except (ImportError, ValueError) as error:
-        scheme = text.partition(":")[0]
-        remedy = (
-            "Install it with `pip install 'skeptic[s3]'`."
-            if scheme in ("s3", "s3a")
-            else "Install fsspec's package for it, or give a directory."
-        )
-        msg = f"`--store {text}` needs a package that is not here ({error}). {remedy}"
-        raise StoreError(msg) from error
-    return RemoteDisk(filesystem, base, label=text)
 
 
 class Disk(ABC):

@@ -17,9 +17,10 @@ from typing import Any, TypeVar
 from harness.files import checksum_bytes
 from harness.models.protocol import ModelCard
 from harness.plan import ClipSpec
-from harness.store.disk import ASIDE, StoreError, open_disk
+from harness.store.disk import ASIDE, StoreError
 from harness.store.formats import Part
 from harness.store.leases import Lease, open_leases
+from harness.store.places import open_disk
 from harness.store.survey import engine_folder
 
 __all__ = ["Records", "record_checksum"]
