@@ -1,0 +1,22 @@
+"""From measures and inference to `Evidence`: one function for each kind of claim.
+
+Claim files call these with what the fixtures give. Everything here is about clips whose
+design is a `ClipTable`; effects are in the unit of the claim.
+"""
+
+from harness.evidence.acoustics import gap_evidence, match_evidence
+from harness.evidence.common import silence
+from harness.evidence.dimensions import dimension_evidence
+from harness.evidence.probes import probe_evidence
+from harness.evidence.signals import control_evidence, layer_evidence, signal_evidence
+
+__all__ = [
+    "control_evidence",
+    "dimension_evidence",
+    "gap_evidence",
+    "layer_evidence",
+    "match_evidence",
+    "probe_evidence",
+    "signal_evidence",
+    "silence",
+]

@@ -1,0 +1,48 @@
+"""What several kinds of evidence share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.design import RELABELINGS, ClipTable
+from harness.inference.relabel import smallest_attainable_p
+from harness.verdict import TEXT_BORNE, Evidence
+
+__all__ = [
+    "AUDIO_BORNE",
+    "FEWER_RELABELINGS",
+    "Array",
+    "Floats",
+    "qualifier_of",
+    "silence",
+    "smallest_p",
+]
+
+Array = npt.NDArray[np.floating[Any]]
+Floats = npt.NDArray[np.float64]
+AUDIO_BORNE = "audio-borne"
+FEWER_RELABELINGS = 2_000  # where each costs a fit or a sweep over dimensions
+
+
+def silence(found: Evidence) -> Evidence:
+    """What a measure found where nothing was put: its p, which should be large."""
+    return Evidence(
+        effect=1.0 if found.p is None else found.p,  # no p: it found nothing
+        n_prompts=found.n_prompts,
+        n_clips=found.n_clips,
+        detail={"effect with shuffled labels": found.effect},
+    )
+
+
+def smallest_p(table: ClipTable, count: int = RELABELINGS) -> float:
+    return smallest_attainable_p(table.emotion, template=table.template, count=count)
+
+
+def qualifier_of(p: float, p_without_words: float, alpha: float) -> str | None:
+    """How a found effect came: with the words only, or also through the music."""
+    if p >= alpha:
+        return None  # nothing was found, so it came in no way
+    return AUDIO_BORNE if p_without_words < alpha else TEXT_BORNE

@@ -1,0 +1,147 @@
+"""Evidence of claims about which activations resemble each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from harness.design import ClipTable
+from harness.evidence.common import Array, Floats, qualifier_of, smallest_p
+from harness.inference.jackknife import jackknife_t
+from harness.inference.maxt import MaxT, max_t
+from harness.inference.selection import cross_fitted
+from harness.measures.similarity import (
+    control_similarity,
+    emotion_signals,
+    prompt_gram,
+    raw_cosine_signal,
+    signal_of_units,
+)
+from harness.verdict import Evidence
+
+__all__ = ["control_evidence", "layer_evidence", "signal_evidence"]
+
+
+def signal_evidence(
+    activations: Array,
+    table: ClipTable,
+    *,
+    null: Array | None = None,
+    first_step: Array | None = None,
+    alpha: float = 0.0,
+) -> Evidence:
+    """Within minus between emotions in the best layer, chosen on other templates.
+
+    p is the family's max-T p over layers. With `null` (the half that never saw the
+    words) the effect is called audio-borne if it is there too, at `alpha`, else
+    text-borne.
+    """
+    gram, statistics, tested = _signal(activations, table)
+    score = signal_of_units(
+        gram, table.emotion, unit_of_prompt=table.units, template=table.template
+    )
+    chosen = cross_fitted(score, _units(table), rng=table.rng("layers"))
+    by_layer = jackknife_t(score, _units(table))
+    raw = raw_cosine_signal(activations, table.emotion_of_clip)
+    detail: dict[str, Any] = {
+        "layers": list(range(statistics.shape[1])),
+        "signal": statistics[0],
+        "null_low": np.quantile(statistics, 0.025, axis=0),
+        "null_high": np.quantile(statistics, 0.975, axis=0),
+        "p_adjusted": tested.p,
+        "within": raw.within,
+        "between": raw.between,
+        "best_layer": chosen.best,
+        "best_layer_chosen_in": chosen.share,
+    }
+    qualifier = None
+    if null is not None:
+        _, without_words, heard = _signal(null, table)
+        detail |= {"null_half_signal": without_words[0], "null_half_p": heard.p_any}
+        qualifier = qualifier_of(tested.p_any, heard.p_any, alpha)
+    if first_step is not None:
+        _, words_only, read = _signal(first_step, table)
+        detail |= {"first_step_signal": words_only[0], "first_step_p": read.p_any}
+    return Evidence(
+        effect=chosen.effect,
+        p=tested.p_any,
+        smallest_p=smallest_p(table),
+        interval=(chosen.interval.low, chosen.interval.high),
+        upper=float(np.max(by_layer.upper_one_sided)),
+        n_prompts=table.n_prompts,
+        n_clips=table.n_clips,
+        as_documented={
+            "raw cosine within - between, best layer": float(raw.signal.max()),
+            "t-test over pairs of clips, p": float(raw.p[int(raw.signal.argmax())]),
+        },
+        qualifier=qualifier,
+        detail=detail,
+    )
+
+
+def layer_evidence(activations: Array, table: ClipTable, layer: int) -> Evidence:
+    """Within minus between emotions in one layer, p corrected for all layers."""
+    gram, statistics, tested = _signal(activations, table)
+    score = signal_of_units(
+        gram[layer : layer + 1],
+        table.emotion,
+        unit_of_prompt=table.units,
+        template=table.template,
+    )
+    interval = jackknife_t(score, _units(table))
+    return Evidence(
+        effect=float(statistics[0, layer]),
+        p=float(tested.p[layer]),
+        smallest_p=smallest_p(table),
+        interval=(float(interval.low[0]), float(interval.high[0])),
+        upper=float(interval.upper_one_sided[0]),
+        n_prompts=table.n_prompts,
+        n_clips=table.n_clips,
+    )
+
+
+def control_evidence(activations: Array, table: ClipTable) -> Evidence:
+    """Same prompt with another seed, against different emotions.
+
+    `activations` has one row per control clip of `table`.
+    """
+    found = control_similarity(
+        activations,
+        table.prompt_of_control,
+        table.emotion,
+        template=table.template,
+        rng=table.rng("controls"),
+    )
+    tested = max_t(found.statistics, exact=found.exact)
+    best = tested.best
+    raw = raw_cosine_signal(activations, table.prompt_of_control)
+    return Evidence(
+        effect=float(found.effect[best]),
+        p=tested.p_any,
+        n_prompts=found.pairs,
+        n_clips=len(activations),
+        as_documented={
+            "raw cosine, same prompt": float(raw.within[best]),
+            "raw cosine, different prompts": float(raw.between[best]),
+        },
+        detail={
+            "layer": best,
+            "same prompt, by layer": found.same_prompt,
+            "different emotions, by layer": found.different_emotion,
+            "p by layer": tested.p,
+        },
+    )
+
+
+def _signal(activations: Array, table: ClipTable) -> tuple[Floats, Floats, MaxT]:
+    """Gram, signal of every relabeling and layer, and its corrected p."""
+    gram = prompt_gram(activations, table.prompt_of_clip)
+    statistics = emotion_signals(
+        gram, table.relabelings.labels, template=table.template
+    )
+    return gram, statistics, max_t(statistics, exact=table.relabelings.exact)
+
+
+def _units(table: ClipTable) -> int:
+    return int(table.units.max()) + 1
