@@ -36,6 +36,7 @@ __all__ = ["RUN"]
 RUN = pytest.StashKey[Run]()
 _DECISION = pytest.StashKey[Decision]()
 _WEEKS = (1, 2, 3)
+_CALIBRATION = "hypotheses/calibration"
 # What a measure says when the design or the data cannot carry it: invalid, not failed.
 _INVALIDATING = (
     BrokenInstrument,
@@ -112,11 +113,24 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "control(id): the test checks that the measure of claim `id` stays silent",
     )
+    config.addinivalue_line(
+        "markers",
+        "calibration: measures the error rates of the suite itself; takes minutes, runs"
+        " only when asked for",
+    )
     for week in _WEEKS:
         config.addinivalue_line(
             "markers",
             f"week{week}: claims of week {week} of the plan (set from claims.toml)",
         )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Calibration takes minutes and decides no claim: it runs when asked for."""
+    if collection_path != config.rootpath / _CALIBRATION:
+        return None
+    asked = "calibration" in config.option.markexpr or _aims_at_calibration(config)
+    return None if asked else True
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -170,12 +184,27 @@ def _aims_at_claims(config: pytest.Config) -> bool:
     more = ("cacheshow", "setupplan", "setuponly", "markers")
     if any(getattr(option, name, None) for name in (*looks, *more)):
         return False  # somebody looks around; nothing is to be run
+    if config.option.markexpr == "calibration" or _aims_at_calibration(config):
+        return False
     claims = config.rootpath / "hypotheses"
-    for argument in config.args:
-        path = (config.invocation_params.dir / argument.split("::")[0]).resolve()
-        if path == claims or claims in path.parents or path in claims.parents:
-            return True
-    return False
+    return any(
+        path == claims or claims in path.parents or path in claims.parents
+        for path in _asked_places(config)
+    )
+
+
+def _aims_at_calibration(config: pytest.Config) -> bool:
+    """Is the calibration of the suite all that was asked for by its place?"""
+    calibration = config.rootpath / _CALIBRATION
+    places = _asked_places(config)
+    return bool(places) and all(
+        path == calibration or calibration in path.parents for path in places
+    )
+
+
+def _asked_places(config: pytest.Config) -> list[Path]:
+    here = config.invocation_params.dir
+    return [(here / argument.split("::")[0]).resolve() for argument in config.args]
 
 
 @pytest.hookimpl(tryfirst=True)
