@@ -16,12 +16,10 @@ from scipy import stats
 from harness.inference.gaussian import Draw, GaussianModel, draw
 from harness.inference.maxt import max_t
 from harness.inference.relabel import relabelings
+from harness.measures.gram import prompt_gram
 from harness.measures.probe import pairwise_accuracy, probe_folds
-from harness.measures.similarity import (
-    emotion_signals,
-    prompt_gram,
-    raw_cosine_signal,
-)
+from harness.measures.raw_cosine import raw_cosine_signal
+from harness.measures.similarity import emotion_signals
 
 RUNS = 300
 

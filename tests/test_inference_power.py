@@ -31,7 +31,8 @@ from harness.inference.power import (
     prompts_needed,
 )
 from harness.inference.relabel import p_values, relabelings
-from harness.measures.similarity import emotion_signals, prompt_gram
+from harness.measures.gram import prompt_gram
+from harness.measures.similarity import emotion_signals
 
 WEEK_1 = Study(emotions=4, prompts=10, seeds=1, matched=True)
 ASSUMED = Assumptions()

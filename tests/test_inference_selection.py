@@ -10,26 +10,24 @@ import pytest
 
 from harness.inference import InferenceError
 from harness.inference.gaussian import GaussianModel, draw
+from harness.inference.jackknife import jackknife_t
 from harness.inference.selection import cross_fitted
-from harness.measures.similarity import balanced_units, prompt_gram, signal_of_units
+from harness.measures.gram import prompt_gram
+from harness.measures.similarity import balanced_units, signal_of_units
 
-Mask = npt.NDArray[np.bool_]
-Score = Callable[[Mask], npt.NDArray[np.float64]]
+Masks = npt.NDArray[np.bool_]
+Score = Callable[[Masks], npt.NDArray[np.float64]]
 
 
 def _means(values: npt.NDArray[np.float64]) -> Score:
-    return lambda mask: np.asarray(values[mask].mean(axis=0), np.float64)
+    return lambda masks: np.stack([values[mask].mean(axis=0) for mask in masks])
 
 
 def test_hand_worked_swap_of_two_halves() -> None:
     # Units 0 and 1 favour column 0, units 2 and 3 column 1. Whatever the halves, what
     # one half chooses is read on the other.
     values = np.array([[4.0, 0.0], [4.0, 0.0], [0.0, 4.0], [0.0, 4.0]])
-
-    def score(mask: Mask) -> npt.NDArray[np.float64]:
-        return np.asarray(values[mask].mean(axis=0), np.float64)
-
-    result = cross_fitted(score, 4, splits=200, rng=np.random.default_rng(0))
+    result = cross_fitted(_means(values), 4, splits=200, rng=np.random.default_rng(0))
     # 2 of 6 halvings put like with like: the choice then scores 0. The others see
     # 2 and 2 in both halves and choose column 0, which scores 2.
     assert result.effect == pytest.approx(2 * 4 / 6, abs=0.2)
@@ -37,17 +35,45 @@ def test_hand_worked_swap_of_two_halves() -> None:
     assert np.isnan(result.interval.high)
 
 
-def test_halves_share_no_unit_and_leave_none_out() -> None:
-    seen: list[Mask] = []
+def test_halves_share_no_unit_and_leave_none_out_but_the_one_to_be_left_out() -> None:
+    seen: list[Masks] = []
 
-    def score(mask: Mask) -> npt.NDArray[np.float64]:
-        seen.append(mask)
-        return np.zeros(3)
+    def score(masks: Masks) -> npt.NDArray[np.float64]:
+        seen.append(masks)
+        return np.zeros((len(masks), 3))
 
-    cross_fitted(score, 7, splits=1, rng=np.random.default_rng(0))
-    first, second = seen[:2]
-    assert (first ^ second).all()
-    assert sorted([first.sum(), second.sum()]) == [3, 4]
+    cross_fitted(score, 7, splits=3, rng=np.random.default_rng(0))
+    halves = seen[0].reshape(8, 3, 2, 7)
+    assert len(seen) == 1
+    for row, present in enumerate([np.ones(7, np.bool_), *~np.eye(7, dtype=np.bool_)]):
+        for first, second in halves[row]:
+            assert not (first & second).any()
+            assert ((first | second) == present).all()
+            assert first.sum() - second.sum() == present.sum() % 2
+    # Leaving a unit out moves at most one other to the other half.
+    moved = (halves[1:, :, 0] != halves[0, :, 0]) & ~np.eye(7, dtype=np.bool_)[:, None]
+    assert moved.sum(axis=-1).max() == 1
+
+
+def test_the_interval_agrees_with_leaving_units_out_by_hand() -> None:
+    values = np.random.default_rng(5).normal(size=(9, 4))
+    orders = np.random.default_rng(6).random((20, 9))
+    result = cross_fitted(_means(values), 9, rng=np.random.default_rng(6))
+
+    def effect(mask: Masks) -> float:
+        present, effects = np.flatnonzero(mask), []
+        for order in orders:
+            ranked = present[np.argsort(order[present])]
+            one, other = np.array_split(ranked, 2)
+            for choosing, held_out in ((one, other), (other, one)):
+                column = int(np.argmax(values[choosing].mean(axis=0)))
+                effects.append(values[held_out, column].mean())
+        return float(np.mean(effects))
+
+    expected = jackknife_t(effect, 9)
+    assert result.effect == pytest.approx(expected.estimate, rel=1e-12)
+    assert result.interval.low == pytest.approx(expected.low, rel=1e-12)
+    assert result.interval.high == pytest.approx(expected.high, rel=1e-12)
 
 
 def test_a_clear_winner_is_chosen_always_and_loses_nothing() -> None:
@@ -107,7 +133,7 @@ def test_the_same_generator_gives_the_same_result() -> None:
 def test_too_few_units_or_splits_are_refused(units: int, splits: int) -> None:
     with pytest.raises(InferenceError, match="`units` must be at least 4"):
         cross_fitted(
-            lambda mask: np.zeros(2),
+            lambda masks: np.zeros((len(masks), 2)),
             units,
             splits=splits,
             rng=np.random.default_rng(0),

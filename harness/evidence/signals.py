@@ -11,13 +11,10 @@ from harness.evidence.common import Array, Floats, qualifier_of, smallest_p
 from harness.inference.jackknife import jackknife_t
 from harness.inference.maxt import MaxT, max_t
 from harness.inference.selection import cross_fitted
-from harness.measures.similarity import (
-    control_similarity,
-    emotion_signals,
-    prompt_gram,
-    raw_cosine_signal,
-    signal_of_units,
-)
+from harness.measures.control import control_similarity
+from harness.measures.gram import prompt_gram
+from harness.measures.raw_cosine import raw_cosine_signal
+from harness.measures.similarity import emotion_signals, signal_of_units
 from harness.verdict import Evidence
 
 __all__ = ["control_evidence", "layer_evidence", "signal_evidence"]

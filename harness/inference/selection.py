@@ -6,8 +6,8 @@ is no effect the result is zero on average, which the naive maximum never is.
 
 Conventions
 -----------
-A score is a function of a mask over units, shape `(units,)`, and returns `(columns,)`;
-large is good. Units are as in `jackknife`.
+A score is a function of masks over units, shape `(masks, units)`, and returns
+`(masks, columns)`; large is good. Units are as in `jackknife`.
 
 References
 ----------
@@ -25,12 +25,12 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.inference import InferenceError
-from harness.inference.jackknife import Interval, jackknife_t
+from harness.inference.jackknife import Interval, jackknife_interval
 
 __all__ = ["CrossFitted", "cross_fitted"]
 
-Mask = npt.NDArray[np.bool_]
-Score = Callable[[Mask], npt.NDArray[np.float64]]
+Masks = npt.NDArray[np.bool_]
+Score = Callable[[Masks], npt.NDArray[np.float64]]
 
 _FEWEST_UNITS = 4  # two in each half
 
@@ -43,7 +43,8 @@ def cross_fitted(
     Parameters
     ----------
     score : callable
-        Takes a boolean mask of shape `(units,)`, returns an array `(columns,)`.
+        Takes boolean masks of shape `(masks, units)`, returns an array
+        `(masks, columns)`. It is called once, with all halves.
     units : int
         Number of units, 4 or more: a half must hold 2.
     splits : int
@@ -69,53 +70,46 @@ def cross_fitted(
         )
         raise InferenceError(msg)
     orders = rng.random((splits, units))
-    everyone = np.ones(units, np.bool_)
-    effect, chosen = _cross_fit(score, everyone, orders)
-    counts = np.bincount(chosen)
+    present = np.ones((1, units), np.bool_)
+    if units > _FEWEST_UNITS:
+        present = np.concatenate([present, ~np.eye(units, dtype=np.bool_)])
+    halves = np.stack([_halves(orders, units_left) for units_left in present])
+    scores = score(halves.reshape(-1, units)).reshape(*halves.shape[:3], -1)
+    chosen = scores.argmax(axis=-1)
+    held_out = np.take_along_axis(scores[:, :, ::-1], chosen[..., None], axis=-1)
+    effects = held_out.mean(axis=(1, 2, 3))
+    counts = np.bincount(chosen[0].ravel())
     return CrossFitted(
-        effect=effect,
+        effect=float(effects[0]),
         best=int(np.argmax(counts)),
         share=float(counts.max() / counts.sum()),
-        interval=_interval(score, effect, orders),
+        interval=_interval(effects),
     )
 
 
-def _interval(
-    score: Score, effect: float, orders: npt.NDArray[np.float64]
-) -> Interval[float]:
-    units = orders.shape[1]
-    if units > _FEWEST_UNITS:
-        return jackknife_t(lambda mask: _cross_fit(score, mask, orders)[0], units)
-    nan = float("nan")
-    return Interval(
-        estimate=effect, low=nan, high=nan, upper_one_sided=nan, units=units
-    )
-
-
-def _cross_fit(
-    score: Score, mask: Mask, orders: npt.NDArray[np.float64]
-) -> tuple[float, npt.NDArray[np.intp]]:
-    """Mean effect over both uses of every split of the units in `mask`.
+def _halves(orders: npt.NDArray[np.float64], present: Masks) -> Masks:
+    """Both halves of every split of the units present, shape (splits, 2, units).
 
     A split halves the units by their rank in a fixed random order, so that leaving
     one unit out moves at most one other across.
     """
-    present = np.flatnonzero(mask)
-    effects, chosen = [], []
-    for order in orders:
-        ranked = present[np.argsort(order[present])]
-        halves = [_mask(half, mask.size) for half in np.array_split(ranked, 2)]
-        first, second = (score(half) for half in halves)
-        for choosing, held_out in ((first, second), (second, first)):
-            chosen.append(int(np.argmax(choosing)))
-            effects.append(float(held_out[chosen[-1]]))
-    return float(np.mean(effects)), np.array(chosen, np.intp)
+    rank = np.argsort(np.argsort(np.where(present, orders, np.inf)))
+    first = rank < (present.sum() + 1) // 2
+    return np.stack([first, ~first & present], axis=1)
 
 
-def _mask(members: npt.NDArray[np.intp], size: int) -> Mask:
-    mask = np.zeros(size, np.bool_)
-    mask[members] = True
-    return mask
+def _interval(effects: npt.NDArray[np.float64]) -> Interval[float]:
+    """From the effect of all units, and with each left out where there are enough."""
+    if len(effects) > 1:
+        return jackknife_interval(float(effects[0]), effects[1:])
+    nan = float("nan")
+    return Interval(
+        estimate=float(effects[0]),
+        low=nan,
+        high=nan,
+        upper_one_sided=nan,
+        units=_FEWEST_UNITS,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
