@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from harness.inference import InferenceError
-from harness.inference.gaussian import GaussianModel, draw
+from harness.inference.gaussian import (
+    GaussianModel,
+    draw,
+    emotion_vectors,
+    true_signal,
+)
+from harness.measures.gram import prompt_gram
+from harness.measures.similarity import emotion_signal
 
 
 def test_the_design_is_sorted_by_emotion_then_template_then_seed() -> None:
@@ -67,3 +74,47 @@ def test_impossible_models_are_refused(field: str, value: float) -> None:
     wrong: dict[str, Any] = {field: value}
     with pytest.raises(InferenceError, match=f"`{field}`"):
         GaussianModel(**wrong)
+
+
+def test_the_emotions_have_exactly_the_variance_asked_for() -> None:
+    model = GaussianModel(signal=0.02, layers=3)
+    vectors = emotion_vectors(model, rng=np.random.default_rng(0))
+    assert vectors.shape == (4, 3, 64)
+    assert np.allclose(vectors.mean(axis=0), 0)
+    assert np.sum(vectors**2, axis=(0, 2)) / 3 == pytest.approx([0.02] * 3)
+
+
+def test_given_emotions_are_what_a_draw_adds() -> None:
+    model = GaussianModel(signal=0.5, layers=2)
+    vectors = emotion_vectors(model, rng=np.random.default_rng(0))
+    with_emotion, without = (
+        draw(model, rng=np.random.default_rng(1), emotions=each).activations
+        for each in (vectors, np.zeros_like(vectors))
+    )
+    emotion_of_clip = np.repeat(np.arange(4), model.prompts * model.seeds)
+    assert np.allclose(with_emotion - without, vectors[emotion_of_clip], atol=1e-5)
+
+
+def test_the_true_signal_is_what_many_prompts_show() -> None:
+    model = GaussianModel(
+        prompts=200, seeds=1, layers=2, dimensions=32, signal=0.1, template=0.0
+    )
+    rng = np.random.default_rng(2)
+    vectors = emotion_vectors(model, rng=rng)
+    truth = true_signal(model, vectors, rng=rng)
+    seen = []
+    for _ in range(8):
+        data = draw(model, rng=rng, emotions=vectors)
+        gram = prompt_gram(data.activations, data.prompt_of_clip)
+        seen.append(emotion_signal(gram, data.emotion, template=data.template))
+    assert np.mean(seen, axis=0) == pytest.approx(truth, abs=0.005)
+
+
+def test_the_true_signal_is_near_the_share_of_variance_in_many_dimensions() -> None:
+    model = GaussianModel(
+        layers=1, dimensions=2000, participation_ratio=900.0, signal=0.02, template=0.2
+    )
+    vectors = emotion_vectors(model, rng=np.random.default_rng(3))
+    truth = true_signal(model, vectors, prompts=2000, rng=np.random.default_rng(4))
+    total = 1 + 0.2 + 0.02 * 3 / 4
+    assert truth == pytest.approx([0.02 / total], rel=0.03)

@@ -1,7 +1,8 @@
 """Activations whose truth is known: the Gaussian model behind the error rates.
 
 A clip's activation is a common vector, plus what its emotion, its template, its
-prompt and its seed add, each a Gaussian vector of the same covariance. Every error
+prompt and its seed add, each a Gaussian vector of the same covariance (the emotions'
+scaled to a variance that is exactly what was asked for). Every error
 rate and every power that the suite states can be measured on draws from here.
 
 Conventions
@@ -14,40 +15,48 @@ a geometric spectrum over dimensions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.inference import InferenceError
 
-__all__ = ["Draw", "GaussianModel", "draw"]
+__all__ = ["Draw", "GaussianModel", "draw", "emotion_vectors", "true_signal"]
 
 
-def draw(model: GaussianModel, *, rng: np.random.Generator) -> Draw:
+def draw(
+    model: GaussianModel,
+    *,
+    rng: np.random.Generator,
+    emotions: npt.NDArray[np.float64] | None = None,
+) -> Draw:
     """Draw one data set.
 
     Parameters
     ----------
     model : GaussianModel
     rng : np.random.Generator
+    emotions : np.ndarray, shape (emotions, layers, d), optional
+        What each emotion adds, as `emotion_vectors` gives it; drawn anew if not given.
 
     Returns
     -------
     Draw
     """
+    if emotions is None:
+        emotions = emotion_vectors(model, rng=rng)
     emotion = np.repeat(np.arange(model.emotions), model.prompts)
     template = np.tile(np.arange(model.prompts), model.emotions)
     if not model.matched:
         template = np.arange(emotion.size)
     prompt_of_clip = np.repeat(np.arange(emotion.size), model.seeds)
-    parts = {
-        "emotion": (model.signal, emotion),
-        "template": (model.template, template),
-        "prompt": (model.icc, np.arange(emotion.size)),
-    }
     clips = np.sqrt(1 - model.icc) * _component(model, prompt_of_clip.size, rng)
-    for variance, level in parts.values():
+    clips += emotions[emotion[prompt_of_clip]]
+    for variance, level in (
+        (model.template, template),
+        (model.icc, np.arange(emotion.size)),
+    ):
         component = np.sqrt(variance) * _component(model, int(level.max()) + 1, rng)
         clips += component[level[prompt_of_clip]]
     clips += _common(model, rng)
@@ -57,6 +66,83 @@ def draw(model: GaussianModel, *, rng: np.random.Generator) -> Draw:
         emotion=emotion,
         template=template if model.matched else None,
     )
+
+
+def emotion_vectors(
+    model: GaussianModel, *, rng: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """What each emotion adds, with a variance of exactly `signal` in every layer.
+
+    Parameters
+    ----------
+    model : GaussianModel
+    rng : np.random.Generator
+
+    Returns
+    -------
+    np.ndarray, shape (emotions, layers, d)
+        Centred; the sum of squares over emotions and dimensions is
+        `(emotions - 1) * signal` in every layer, so that what is planted is known and
+        not itself a draw.
+    """
+    vectors = _component(model, model.emotions, rng)
+    vectors -= vectors.mean(axis=0)
+    squares = np.sum(vectors**2, axis=(0, 2), keepdims=True)
+    scaled: npt.NDArray[np.float64] = vectors * np.sqrt(
+        (model.emotions - 1) * model.signal / squares
+    )
+    return scaled
+
+
+def true_signal(
+    model: GaussianModel,
+    emotions: npt.NDArray[np.float64],
+    *,
+    prompts: int = 20_000,
+    rng: np.random.Generator,
+) -> npt.NDArray[np.float64]:
+    """The signal that infinitely many prompts would show, in every layer.
+
+    Parameters
+    ----------
+    model : GaussianModel
+    emotions : np.ndarray, shape (emotions, layers, d)
+        What each emotion adds.
+    prompts : int
+        Drawn for each emotion, all of different templates. With the default the error
+        is about .0001.
+    rng : np.random.Generator
+
+    Returns
+    -------
+    np.ndarray, shape (layers,)
+        Mean centred cosine within emotions minus between them. It is not the share of
+        variance, because cosines forget that some clips are longer than others.
+    """
+    layers = range(model.layers)
+    one = replace(model, layers=1)
+    return np.array(
+        [_true_signal(one, emotions[:, k : k + 1], prompts, rng) for k in layers]
+    )
+
+
+def _true_signal(
+    model: GaussianModel,
+    emotions: npt.NDArray[np.float64],
+    prompts: int,
+    rng: np.random.Generator,
+) -> float:
+    added = emotions - emotions.mean(axis=0)
+    sums = np.empty((model.emotions, model.dimensions))
+    for emotion, vector in enumerate(added[:, 0]):
+        clips = _component(model, prompts, rng)[:, 0]
+        clips = np.sqrt(1 + model.template) * clips + vector
+        sums[emotion] = np.sum(clips / np.linalg.norm(clips, axis=1)[:, None], axis=0)
+    products = sums @ sums.T
+    # A clip's cosine with itself is 1 and no pair.
+    within = (np.diag(products) - prompts) / (prompts * (prompts - 1))
+    between = products[~np.eye(model.emotions, dtype=np.bool_)] / prompts**2
+    return float(within.mean() - between.mean())
 
 
 def _component(
