@@ -6,6 +6,8 @@ test that counts them as independent finds an emotion in any model.
 
 - `relabel`: relabelings of prompts, and p-values that are never zero
 - `maxt`: the corrected p-value of a statistic with one value per layer
+- `minp`: the same of statistics that differ in scale
+- `gatekeeping`: p-values across claims: Holm, and one family after the other
 - `jackknife`: intervals
 - `selection`: the effect of the best layer without the optimism of choosing it
 - `looks`: when to look, and what a look costs
