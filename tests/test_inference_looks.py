@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.inference import InferenceError
-from harness.inference.looks import PLANNED, Design, design_for, look_for
+from harness.inference.looks import (
+    PLANNED,
+    Design,
+    cohort_of,
+    design_for,
+    look_for,
+)
 
 
 @pytest.mark.parametrize(
@@ -69,3 +76,27 @@ def test_no_samples_are_refused() -> None:
         look_for(0)
     with pytest.raises(InferenceError, match="`samples` must be at least 1, got -3"):
         design_for(-3)
+
+
+@pytest.mark.parametrize(
+    ("rank", "cohort"),
+    [(0, 0), (9, 0), (10, 1), (19, 1), (20, 2), (24, 2), (25, 3), (49, 3), (60, 3)],
+)
+def test_a_prompt_belongs_to_the_look_that_added_it(rank: int, cohort: int) -> None:
+    assert cohort_of(rank) == cohort
+
+
+@pytest.mark.parametrize("samples", PLANNED)
+def test_a_planned_look_holds_whole_cohorts(samples: int) -> None:
+    """The last prompt of a look and the first that is not in it differ in cohort."""
+    prompts = design_for(samples).prompts_per_emotion
+    found = cohort_of(np.arange(prompts))
+    assert found.tolist() == sorted(found)
+    assert found[-1] == PLANNED.index(samples)
+    assert samples == PLANNED[-1] or cohort_of(prompts) == found[-1] + 1
+
+
+@pytest.mark.parametrize("samples", [1, 9, 11, 30, 500])
+def test_what_is_no_planned_look_says_why(samples: int) -> None:
+    assert look_for(samples).because.startswith(f"{samples} clips per emotion are ")
+    assert look_for(20).because == ""
