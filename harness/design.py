@@ -9,9 +9,8 @@ matched.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +36,8 @@ class ClipTable:
     template: npt.NDArray[np.intp] | None  # (prompts,)
     prompt_of_clip: npt.NDArray[np.intp]  # (clips,)
     prompt_of_control: npt.NDArray[np.intp]  # (controls,)
+    relabeling_count: int = RELABELINGS  # at most
+    relabeling_seed: int = _SEED
 
     @property
     def n_prompts(self) -> int:
@@ -70,20 +71,20 @@ class ClipTable:
         return relabelings(
             self.emotion,
             template=self.template,
-            count=RELABELINGS,
+            count=self.relabeling_count,
             rng=self.rng("labels"),
         )
 
     def rng(self, purpose: str) -> np.random.Generator:
         """A generator that is the same in every run, one for each purpose."""
-        return np.random.default_rng([_SEED, *purpose.encode()])
+        return np.random.default_rng([self.relabeling_seed, *purpose.encode()])
 
     def shuffled(self) -> ClipTable:
         """The same clips with their emotions shuffled, for a control."""
         labels = relabelings(
             self.emotion, template=self.template, count=2, rng=self.rng("control")
         ).labels[-1]
-        return ClipTable(**{**self._fields(), "emotion": labels.astype(np.intp)})
+        return replace(self, emotion=labels.astype(np.intp))
 
     def mismatched(self) -> ClipTable:
         """The second clips of the control prompts, dealt out to other prompts."""
@@ -92,7 +93,7 @@ class ClipTable:
         order = self.rng("mismatch").permutation(np.flatnonzero(second))
         # Around a circle of random order, so that none stays where it was.
         dealt[order] = self.prompt_of_control[np.roll(order, 1)]
-        return ClipTable(**{**self._fields(), "prompt_of_control": dealt})
+        return replace(self, prompt_of_control=dealt)
 
     def restricted(
         self, emotions: tuple[str, ...]
@@ -104,7 +105,8 @@ class ClipTable:
         renumbered = np.cumsum(prompts) - 1
         recoded = {code: index for index, code in enumerate(codes)}
         template = None if self.template is None else self.template[prompts]
-        table = ClipTable(
+        table = replace(
+            self,
             specs=tuple(s for s, keep in zip(self.specs, clips, strict=True) if keep),
             controls=tuple(
                 s for s, keep in zip(self.controls, controls, strict=True) if keep
@@ -116,9 +118,6 @@ class ClipTable:
             prompt_of_control=renumbered[self.prompt_of_control[controls]],
         )
         return table, clips
-
-    def _fields(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def by_prompt(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Mean over each prompt's clips, `(prompts, ...)`; NaN is left out."""

@@ -258,3 +258,16 @@ def test_mismatching_moves_second_clips_only_and_leaves_none_where_it_was(
     assert (after[second] != before[second]).all()
     np.testing.assert_array_equal(mismatched.prompt_of_clip, table.prompt_of_clip)
     np.testing.assert_array_equal(mismatched.emotion, table.emotion)
+
+
+def test_another_seed_and_count_give_other_relabelings_that_tables_pass_on() -> None:
+    usual = table_of()
+    table = replace(usual, relabeling_count=50, relabeling_seed=7)
+    assert len(table.relabelings.labels) == 50
+    assert not np.array_equal(table.relabelings.labels, usual.relabelings.labels[:50])
+    for other in (
+        table.shuffled(),
+        table.mismatched(),
+        table.restricted(("happy", "sad"))[0],
+    ):
+        assert (other.relabeling_count, other.relabeling_seed) == (50, 7)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from harness.design import RELABELINGS, ClipTable
+from harness.design import ClipTable
 from harness.inference.paired import paired_gap, rate_over_chance
 from harness.verdict import Evidence
 
@@ -31,7 +31,7 @@ def gap_evidence(
         a,
         b,
         template_matched=table.template is not None,
-        count=RELABELINGS,
+        count=table.relabeling_count,
         rng=table.rng("gap"),
     )
     clips = {
@@ -62,7 +62,7 @@ def match_evidence(matches: npt.NDArray[np.bool_], table: ClipTable) -> Evidence
         rates,
         table.emotion,
         template=table.template,
-        count=RELABELINGS,
+        count=table.relabeling_count,
         rng=table.rng("match"),
     )
     own = matches[np.arange(table.n_clips), table.emotion_of_clip]

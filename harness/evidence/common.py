@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.design import RELABELINGS, ClipTable
+from harness.design import ClipTable
 from harness.inference.relabel import smallest_attainable_p
 from harness.verdict import TEXT_BORNE, Evidence
 
 __all__ = [
     "AUDIO_BORNE",
-    "FEWER_RELABELINGS",
     "Array",
     "Floats",
+    "fewer_relabelings",
     "qualifier_of",
     "silence",
     "smallest_p",
@@ -24,7 +24,7 @@ __all__ = [
 Array = npt.NDArray[np.floating[Any]]
 Floats = npt.NDArray[np.float64]
 AUDIO_BORNE = "audio-borne"
-FEWER_RELABELINGS = 2_000  # where each costs a fit or a sweep over dimensions
+_FEWER = 2_000  # where each costs a fit or a sweep over dimensions
 
 
 def silence(found: Evidence) -> Evidence:
@@ -37,8 +37,17 @@ def silence(found: Evidence) -> Evidence:
     )
 
 
-def smallest_p(table: ClipTable, count: int = RELABELINGS) -> float:
-    return smallest_attainable_p(table.emotion, template=table.template, count=count)
+def fewer_relabelings(table: ClipTable) -> int:
+    """How many relabelings a measure gets that is fitted anew in each."""
+    return min(_FEWER, table.relabeling_count)
+
+
+def smallest_p(table: ClipTable, count: int | None = None) -> float:
+    return smallest_attainable_p(
+        table.emotion,
+        template=table.template,
+        count=table.relabeling_count if count is None else count,
+    )
 
 
 def qualifier_of(p: float, p_without_words: float, alpha: float) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.design import ClipTable
-from harness.evidence.common import FEWER_RELABELINGS, Array, smallest_p
+from harness.evidence.common import Array, fewer_relabelings, smallest_p
 from harness.inference.maxt import max_t
 from harness.inference.relabel import relabelings
 from harness.measures.dimensions import (
@@ -32,7 +32,7 @@ def dimension_evidence(
     drawn = relabelings(
         table.emotion,
         template=table.template,
-        count=FEWER_RELABELINGS,
+        count=fewer_relabelings(table),
         rng=table.rng("dimensions"),
     )
     shares = differing_shares(by_prompt, drawn.labels)
@@ -47,7 +47,7 @@ def dimension_evidence(
     return Evidence(
         effect=float(excess[best]),
         p=float(p[best]),
-        smallest_p=smallest_p(table, FEWER_RELABELINGS),
+        smallest_p=smallest_p(table, fewer_relabelings(table)),
         n_prompts=table.n_prompts,
         n_clips=table.n_clips,
         as_documented={"share of dimensions that differ by > 0.1": float(documented)},

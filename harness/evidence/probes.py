@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from harness.design import ClipTable
 from harness.evidence.common import (
-    FEWER_RELABELINGS,
     Array,
+    fewer_relabelings,
     qualifier_of,
     smallest_p,
 )
@@ -72,7 +72,7 @@ def probe_evidence(
     return Evidence(
         effect=nested.accuracy,
         p=p,
-        smallest_p=smallest_p(table, FEWER_RELABELINGS),
+        smallest_p=smallest_p(table, fewer_relabelings(table)),
         interval=tuple(np.clip([interval.low, interval.high], 0.0, 1.0).tolist()),
         upper=interval.upper_one_sided,
         n_prompts=table.n_prompts,
@@ -92,7 +92,7 @@ def _probe_p(
         template=table.template,
         # Without templates, labels move within folds, so that folds stay balanced.
         cohort=None if table.template is not None else folds,
-        count=FEWER_RELABELINGS,
+        count=fewer_relabelings(table),
         rng=table.rng("probe"),
     )
     accuracies = pairwise_accuracy(

@@ -108,6 +108,7 @@ def control_evidence(activations: Array, table: ClipTable) -> Evidence:
         table.prompt_of_control,
         table.emotion,
         template=table.template,
+        count=table.relabeling_count,
         rng=table.rng("controls"),
     )
     tested = max_t(found.statistics, exact=found.exact)
