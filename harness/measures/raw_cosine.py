@@ -7,12 +7,11 @@ Activations have shape `(clips, layers, d)`; cosines are raw, without centring.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from harness.measures.gram import SimilarityError, checked_activations, normalised
 
@@ -43,29 +42,45 @@ def raw_cosine_signal(
     """
     array = checked_activations(activations, may_be_identical=True)
     emotion = np.asarray(emotion_of_clip)
-    first, second = np.triu_indices(len(array), k=1)
-    same = emotion[first] == emotion[second]
-    if not 0 < same.sum() < same.size:
+    same = emotion[:, None] == emotion
+    above = np.tri(len(array), k=-1, dtype=np.bool_).T
+    within, between = np.flatnonzero(above & same), np.flatnonzero(above & ~same)
+    if not (within.size and between.size):
         msg = (
             "`emotion_of_clip` must leave pairs within and between emotions, got"
-            f" {int(same.sum())} of {same.size} within. Use 2 emotions, 2 clips each."
+            f" {within.size} and {between.size}. Use 2 emotions, 2 clips each."
         )
         raise SimilarityError(msg)
-    cosines = np.empty((first.size, array.shape[1]))
+    moments = np.empty((array.shape[1], 2, 2))
     for layer in range(array.shape[1]):
         units = normalised(array[:, layer].astype(np.float64))
-        cosines[:, layer] = (units @ units.T)[first, second]
-    within, between = cosines[same], cosines[~same]
-    with warnings.catch_warnings():
-        # Clips that are all alike have no variance; their p is NaN, and may be.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        p = np.asarray(stats.ttest_ind(within, between, axis=0).pvalue, np.float64)
+        cosines = units @ units.T
+        for kind, pairs in enumerate((within, between)):
+            values = cosines.take(pairs)
+            moments[layer, kind] = values.mean(), values.var()
+    means, variances = moments[:, :, 0], moments[:, :, 1]
     return RawCosine(
-        signal=within.mean(axis=0) - between.mean(axis=0),
-        within=within.mean(axis=0),
-        between=between.mean(axis=0),
-        p=p,
+        signal=means[:, 0] - means[:, 1],
+        within=means[:, 0],
+        between=means[:, 1],
+        p=_t_test(means, variances, np.array([within.size, between.size])),
     )
+
+
+def _t_test(
+    means: npt.NDArray[np.float64],
+    variances: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.int_],
+) -> npt.NDArray[np.float64]:
+    """Student's two-sided p for each layer, from moments of shape (layers, 2)."""
+    freedom = counts.sum() - 2
+    pooled = variances @ counts / freedom
+    gap = np.abs(means[:, 0] - means[:, 1])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # Clips that are all alike have no variance; their p is NaN, and may be.
+        t = gap / np.sqrt(pooled * (1 / counts).sum())
+    p: npt.NDArray[np.float64] = 2 * special.stdtr(freedom, -t)
+    return p
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

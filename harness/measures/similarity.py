@@ -233,10 +233,9 @@ def _by_pair_of_units(
     Shape (layers + 1, pairs of units), these in the order of `np.triu_indices`, a unit
     with itself included; the last row is the number of pairs.
     """
-    sums = np.stack(
-        [member.T @ np.where(np.triu(kept), layer, 0.0) @ member for layer in gram]
-        + [member.T @ np.triu(kept) @ member]
-    )
+    above = np.triu(kept)
+    weights = np.concatenate([np.where(above, gram, 0.0), above[None]])
+    sums = member.T @ weights @ member
     folded = sums + np.tril(sums, -1).transpose(0, 2, 1)
     by_pair: npt.NDArray[np.float64] = folded[:, *np.triu_indices(member.shape[1])]
     return by_pair
