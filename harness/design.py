@@ -2,19 +2,22 @@
 
 Conventions
 -----------
-Prompts are numbered in the order of the plan. `emotion` and `template` are integer
-codes by prompt; `prompt_of_clip` is by clip. Templates are None where the bank is not
-matched.
+Prompts are numbered in the order of the plan. `emotion`, `template` and `cohort` are
+integer codes by prompt; `prompt_of_clip` is by clip. Templates are None where the bank
+is not matched. A cohort is the look at which a prompt was added: labels never move
+between cohorts, and a template is in one cohort only.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.inference.looks import cohort_of
 from harness.inference.relabel import Relabelings, relabelings
 from harness.measures.similarity import balanced_units
 from harness.plan import ClipSpec, Plan
@@ -34,6 +37,7 @@ class ClipTable:
     emotions: tuple[str, ...]
     emotion: npt.NDArray[np.intp]  # (prompts,)
     template: npt.NDArray[np.intp] | None  # (prompts,)
+    cohort: npt.NDArray[np.intp]  # (prompts,), see `cohort_of`
     prompt_of_clip: npt.NDArray[np.intp]  # (clips,)
     prompt_of_control: npt.NDArray[np.intp]  # (controls,)
     relabeling_count: int = RELABELINGS  # at most
@@ -67,13 +71,42 @@ class ClipTable:
 
     @cached_property
     def relabelings(self) -> Relabelings:
-        """Emotions shuffled among prompts, within templates where these are matched."""
+        """Emotions shuffled among the prompts of a cohort, and of a template."""
+        return self.relabeled("labels")
+
+    def relabeled(
+        self,
+        purpose: str,
+        *,
+        count: int | None = None,
+        within: npt.NDArray[np.intp] | None = None,
+    ) -> Relabelings:
+        """Other ways to deal the emotions out, drawn for one purpose.
+
+        Parameters
+        ----------
+        purpose : str
+            Decides which ones are drawn.
+        count : int, optional
+            At most so many; `relabeling_count` if there are fewer or none is given.
+        within : np.ndarray, shape (prompts,), optional
+            Groups that labels must not leave either, such as the folds of a probe.
+        """
         return relabelings(
             self.emotion,
             template=self.template,
-            count=self.relabeling_count,
-            rng=self.rng("labels"),
+            cohort=self.blocks(within),
+            count=min(count or self.relabeling_count, self.relabeling_count),
+            rng=self.rng(purpose),
         )
+
+    def blocks(
+        self, within: npt.NDArray[np.intp] | None = None
+    ) -> npt.NDArray[np.intp]:
+        """Cohorts, cut by the groups `within`, by prompt."""
+        if within is None:
+            return self.cohort
+        return within * (int(self.cohort.max()) + 1) + self.cohort
 
     def rng(self, purpose: str) -> np.random.Generator:
         """A generator that is the same in every run, one for each purpose."""
@@ -81,9 +114,7 @@ class ClipTable:
 
     def shuffled(self) -> ClipTable:
         """The same clips with their emotions shuffled, for a control."""
-        labels = relabelings(
-            self.emotion, template=self.template, count=2, rng=self.rng("control")
-        ).labels[-1]
+        labels = self.relabeled("control", count=2).labels[-1]
         return replace(self, emotion=labels.astype(np.intp))
 
     def mismatched(self) -> ClipTable:
@@ -114,6 +145,7 @@ class ClipTable:
             emotions=emotions,
             emotion=np.array([recoded[int(code)] for code in self.emotion[prompts]]),
             template=template,
+            cohort=self.cohort[prompts],
             prompt_of_clip=renumbered[self.prompt_of_clip[clips]],
             prompt_of_control=renumbered[self.prompt_of_control[controls]],
         )
@@ -129,12 +161,10 @@ class ClipTable:
                 means[prompt] = there.mean(axis=0)
         return means
 
-    def of_emotion(
-        self, values: npt.NDArray[np.float64], emotion: str
-    ) -> npt.NDArray[np.float64]:
+    def of_emotion(self, values: npt.NDArray[Any], emotion: str) -> npt.NDArray[Any]:
         """The values of one emotion's prompts, in the order of their templates."""
         mask = self.emotion == self.emotions.index(emotion)
-        found: npt.NDArray[np.float64] = values[mask]
+        found: npt.NDArray[Any] = values[mask]
         return found
 
 
@@ -146,6 +176,7 @@ def clip_table(plan: Plan, *, matched: bool) -> ClipTable:
     emotions = tuple(dict.fromkeys(emotion for emotion, _ in names))
     templates = list(dict.fromkeys(template for _, template in names))
     controls = plan.clips
+    ranks = [[e for e, _ in names[:k]].count(e) for k, (e, _) in enumerate(names)]
 
     def prompts(clips: tuple[ClipSpec, ...]) -> npt.NDArray[np.intp]:
         return np.array([number[c.prompt.emotion, c.prompt.template] for c in clips])
@@ -156,6 +187,7 @@ def clip_table(plan: Plan, *, matched: bool) -> ClipTable:
         emotions=emotions,
         emotion=np.array([emotions.index(e) for e, _ in names]),
         template=np.array([templates.index(t) for _, t in names]) if matched else None,
+        cohort=cohort_of(ranks),
         prompt_of_clip=prompts(evidence),
         prompt_of_control=prompts(controls),
     )

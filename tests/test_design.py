@@ -153,6 +153,55 @@ def test_a_shuffled_table_draws_its_own_relabelings() -> None:
     np.testing.assert_array_equal(shuffled.relabelings.labels[0], shuffled.emotion)
 
 
+@pytest.mark.parametrize("bank", ["matched", "extreme"])
+def test_a_prompt_is_of_the_look_that_added_it(bank: str) -> None:
+    table = table_of(100 if bank == "matched" else 30, bank=bank)
+    rank = np.arange(table.n_prompts) // len(EMOTIONS)  # emotions take turns
+    expected = np.searchsorted([10, 20, 25], rank, side="right")
+    np.testing.assert_array_equal(table.cohort, expected)
+    smaller = table_of(10, bank=bank)
+    assert (smaller.cohort == 0).all()
+
+
+def test_a_template_is_of_one_look() -> None:
+    table = table_of(50)
+    assert table.template is not None
+    for template in np.unique(table.template):
+        assert len(set(table.cohort[table.template == template])) == 1
+
+
+def test_relabelings_move_no_label_to_another_look() -> None:
+    table = table_of(30, bank="extreme")  # 15 prompts an emotion: two looks' prompts
+    assert sorted(set(table.cohort)) == [0, 1]
+    for labels in (table.relabelings.labels, table.relabeled("x", count=50).labels):
+        for cohort, each in ((0, 10), (1, 5)):
+            own = labels[:, table.cohort == cohort]
+            counts = np.stack([(own == e).sum(axis=1) for e in range(4)])
+            assert (counts == each).all()
+    assert (table.relabelings.labels[1:] != table.emotion).any()
+    shuffled = table.shuffled()
+    for cohort, each in ((0, 10), (1, 5)):
+        moved = Counter(shuffled.emotion[table.cohort == cohort].tolist())
+        assert moved == dict.fromkeys(range(4), each)
+
+
+def test_relabelings_keep_within_other_groups_as_well() -> None:
+    table = table_of(30, bank="extreme")
+    fold = np.arange(table.n_prompts) // len(EMOTIONS) % 5
+    labels = table.relabeled("folds", count=20, within=fold).labels
+    for f in range(5):
+        for cohort in (0, 1):
+            own = np.sort(labels[:, (fold == f) & (table.cohort == cohort)], axis=1)
+            assert (own == own[0]).all()
+
+
+def test_fewer_relabelings_are_drawn_where_fewer_are_asked_for_not_more() -> None:
+    table = replace(table_of(10), relabeling_count=30)
+    assert len(table.relabelings.labels) == 30
+    assert len(table.relabeled("x", count=10).labels) == 10
+    assert len(table.relabeled("x", count=1000).labels) == 30
+
+
 # --- some emotions only -----------------------------------------------------------
 
 
@@ -186,6 +235,7 @@ def test_a_table_restricted_to_all_emotions_is_the_same_table() -> None:
     assert kept.all()
     np.testing.assert_array_equal(restricted.emotion, table.emotion)
     np.testing.assert_array_equal(restricted.prompt_of_control, table.prompt_of_control)
+    np.testing.assert_array_equal(restricted.cohort, table.cohort)
 
 
 def test_an_emotion_that_is_not_in_the_table_cannot_be_asked_for() -> None:
@@ -205,6 +255,7 @@ def with_prompts(prompt_of_clip: list[int], emotion: list[int]) -> ClipTable:
         specs=clips,
         emotion=np.array(emotion),
         template=None,
+        cohort=np.zeros(len(emotion), np.intp),
         prompt_of_clip=np.array(prompt_of_clip),
     )
 

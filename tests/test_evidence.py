@@ -52,6 +52,7 @@ def table_of(drawn: Draw) -> ClipTable:
         emotions=EMOTIONS[: int(drawn.emotion.max()) + 1],
         emotion=drawn.emotion,
         template=drawn.template,
+        cohort=np.zeros(len(drawn.emotion), np.intp),
         prompt_of_clip=drawn.prompt_of_clip,
         prompt_of_control=drawn.prompt_of_clip,
     )

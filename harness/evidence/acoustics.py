@@ -31,6 +31,10 @@ def gap_evidence(
         a,
         b,
         template_matched=table.template is not None,
+        cohorts=(
+            table.of_emotion(table.cohort, more),
+            table.of_emotion(table.cohort, less),
+        ),
         count=table.relabeling_count,
         rng=table.rng("gap"),
     )
@@ -62,6 +66,7 @@ def match_evidence(matches: npt.NDArray[np.bool_], table: ClipTable) -> Evidence
         rates,
         table.emotion,
         template=table.template,
+        cohort=table.cohort,
         count=table.relabeling_count,
         rng=table.rng("match"),
     )

@@ -46,6 +46,7 @@ def smallest_p(table: ClipTable, count: int | None = None) -> float:
     return smallest_attainable_p(
         table.emotion,
         template=table.template,
+        cohort=table.cohort,
         count=table.relabeling_count if count is None else count,
     )
 

@@ -7,7 +7,6 @@ import numpy as np
 from harness.design import ClipTable
 from harness.evidence.common import Array, fewer_relabelings, smallest_p
 from harness.inference.maxt import max_t
-from harness.inference.relabel import relabelings
 from harness.measures.dimensions import (
     differing_shares,
     documented_shares,
@@ -29,12 +28,7 @@ def dimension_evidence(
     by_prompt = np.stack(
         [activations[table.prompt_of_clip == k].mean(0) for k in range(table.n_prompts)]
     )
-    drawn = relabelings(
-        table.emotion,
-        template=table.template,
-        count=fewer_relabelings(table),
-        rng=table.rng("dimensions"),
-    )
+    drawn = table.relabeled("dimensions", count=fewer_relabelings(table))
     shares = differing_shares(by_prompt, drawn.labels)
     layers, pairs = shares.shape[1:]
     tested = max_t(shares.reshape(len(shares), -1), exact=drawn.exact)

@@ -16,7 +16,7 @@ from harness.evidence.common import (
     smallest_p,
 )
 from harness.inference.jackknife import jackknife_interval
-from harness.inference.relabel import p_value, relabelings
+from harness.inference.relabel import p_value
 from harness.measures.probe import (
     confusion,
     documented_accuracy,
@@ -87,13 +87,11 @@ def _probe_p(
     activations: Array, table: ClipTable, folds: npt.NDArray[np.intp]
 ) -> tuple[npt.NDArray[np.float64], float]:
     """Accuracy `(relabelings, layers)`, and the p of its maximum over layers."""
-    drawn = relabelings(
-        table.emotion,
-        template=table.template,
-        # Without templates, labels move within folds, so that folds stay balanced.
-        cohort=None if table.template is not None else folds,
+    drawn = table.relabeled(
+        "probe",
         count=fewer_relabelings(table),
-        rng=table.rng("probe"),
+        # Without templates, labels move within folds, so that folds stay balanced.
+        within=None if table.template is not None else folds,
     )
     accuracies = pairwise_accuracy(
         activations,

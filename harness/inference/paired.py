@@ -41,6 +41,7 @@ def paired_gap(
     values_b: npt.ArrayLike,
     *,
     template_matched: bool,
+    cohorts: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     alternative: Alternative = "greater",
     count: int = 10_000,
     rng: np.random.Generator,
@@ -55,6 +56,9 @@ def paired_gap(
     template_matched : bool
         Whether position k is the same template in both: then the signs of the
         differences are flipped, otherwise the labels are dealt out freely.
+    cohorts : pair of array_like, shape (prompts,), optional
+        The look at which each prompt of either emotion was added: labels then move
+        within a cohort only. Templates are in one cohort anyway.
     alternative : {"greater", "less", "two-sided"}
         Which gap was claimed beforehand; "greater" says a is above b.
     count : int
@@ -72,7 +76,7 @@ def paired_gap(
         If matched arrays differ in length, a value is infinite, or fewer than 2
         values of an emotion remain.
     """
-    a, b, dropped = _measured(values_a, values_b, template_matched)
+    a, b, kept = _measured(values_a, values_b, template_matched)
     # Relative to the first, so that equal values give gaps of exactly zero.
     values = np.concatenate([a, b]) - a[0]
     emotion = np.repeat([0, 1], [a.size, b.size])
@@ -81,7 +85,14 @@ def paired_gap(
         if template_matched
         else None
     )
-    drawn = relabelings(emotion, template=template, count=count, rng=rng)
+    cohort = (
+        None
+        if cohorts is None or template_matched
+        else np.concatenate(
+            [np.asarray(cohorts[0])[kept[0]], np.asarray(cohorts[1])[kept[1]]]
+        )
+    )
+    drawn = relabelings(emotion, template=template, cohort=cohort, count=count, rng=rng)
     in_a = drawn.labels == 0
     sums = in_a @ values
     gaps = sums / a.size - (values.sum() - sums) / b.size
@@ -91,12 +102,13 @@ def paired_gap(
         smallest_p=smallest_attainable_p(
             emotion,
             template=template,
+            cohort=cohort,
             count=count,
             symmetric=alternative == "two-sided",
         ),
         interval=_gap_interval(a, b, template_matched),
         prompts=(a.size, b.size),
-        dropped=dropped,
+        dropped=sum(int(k.size - k.sum()) for k in kept),
         exact=drawn.exact,
     )
 
@@ -106,6 +118,7 @@ def rate_over_chance(
     emotion: npt.ArrayLike,
     *,
     template: npt.ArrayLike | None = None,
+    cohort: npt.ArrayLike | None = None,
     count: int = 10_000,
     rng: np.random.Generator,
 ) -> RateOverChance:
@@ -120,6 +133,8 @@ def rate_over_chance(
         The column of `matches` that each prompt asked for.
     template : array_like, shape (prompts,), optional
         Labels are shuffled within a template only.
+    cohort : array_like, shape (prompts,), optional
+        The look at which each prompt was added: labels are shuffled within it only.
     count : int
         Relabelings at most; all of them if there are no more.
     rng : np.random.Generator
@@ -139,16 +154,16 @@ def rate_over_chance(
     """
     rates, codes = _checked_matches(matches, emotion)
     prompts = np.arange(codes.size)
-    drawn = relabelings(codes, template=template, count=count, rng=rng)
+    drawn = relabelings(codes, template=template, cohort=cohort, count=count, rng=rng)
     # `relabelings` ranks the emotions; columns of `matches` go by their own code.
     columns = np.unique(codes)[drawn.labels]
     own = rates[prompts, codes]
     return RateOverChance(
         rate=float(own.mean()),
-        shuffled=_expected_rate(rates, codes, template),
+        shuffled=_expected_rate(rates, codes, cohort if template is None else template),
         p=p_value(rates[prompts, columns].mean(axis=1)),
         smallest_p=smallest_attainable_p(
-            codes, template=template, count=count, symmetric=False
+            codes, template=template, cohort=cohort, count=count, symmetric=False
         ),
         interval=_rate_interval(own, template),
         prompts=codes.size,
@@ -158,8 +173,8 @@ def rate_over_chance(
 
 def _measured(
     values_a: npt.ArrayLike, values_b: npt.ArrayLike, template_matched: bool
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], int]:
-    """Both arrays without their NaNs (and partners), and how many values that cost."""
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], tuple[Mask, Mask]]:
+    """Both arrays without their NaNs (and partners), and which values were kept."""
     a, b = np.asarray(values_a, np.float64), np.asarray(values_b, np.float64)
     if a.ndim != 1 or b.ndim != 1 or (template_matched and a.shape != b.shape):
         msg = (
@@ -182,7 +197,7 @@ def _measured(
             f" {kept_a.size} and {kept_b.size}. Add prompts, or mend the instrument."
         )
         raise InferenceError(msg)
-    return kept_a, kept_b, a.size + b.size - kept_a.size - kept_b.size
+    return kept_a, kept_b, (keep_a, keep_b)
 
 
 def _gap_interval(
@@ -221,13 +236,13 @@ def _checked_matches(
 def _expected_rate(
     rates: npt.NDArray[np.float64],
     codes: npt.NDArray[np.intp],
-    template: npt.ArrayLike | None,
+    block: npt.ArrayLike | None,
 ) -> float:
-    """Mean of `matches` over every prompt with every label of its template."""
-    blocks = np.zeros(codes.size) if template is None else np.asarray(template)
+    """Mean of `matches` over every prompt with every label of its block."""
+    blocks = np.zeros(codes.size) if block is None else np.asarray(block)
     total = 0.0
-    for block in np.unique(blocks):
-        members = np.flatnonzero(blocks == block)
+    for name in np.unique(blocks):
+        members = np.flatnonzero(blocks == name)
         total += rates[np.ix_(members, codes[members])].mean(axis=1).sum()
     return float(total / codes.size)
 
