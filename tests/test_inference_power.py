@@ -16,15 +16,12 @@ from scipy import stats
 from harness.inference import InferenceError
 from harness.inference.gaussian import Draw, GaussianModel, draw
 from harness.inference.looks import look_for
-from harness.inference.paired import paired_gap
 from harness.inference.power import (
     Assumptions,
     Study,
-    conditional_power,
     effective_layers,
     expected_signal,
     minimum_detectable,
-    minimum_detectable_gap,
     null_sd,
     outlook,
     power_at,
@@ -153,10 +150,6 @@ def test_a_design_that_cannot_reach_alpha_finds_nothing() -> None:
     assert isinf(minimum_detectable(pair, alpha=0.06, assumptions=ASSUMED))
     assert power_at(0.4, pair, alpha=0.07, assumptions=ASSUMED) > 0.5
     assert minimum_detectable(pair, alpha=0.07, assumptions=ASSUMED) < 0.4
-    # A gap with a direction has a smallest p of 1 / 32.
-    gap = {"between_prompt_sd": 1.0, "alpha": 0.03}
-    assert minimum_detectable_gap(pair, **gap) == inf
-    assert minimum_detectable_gap(pair, **{**gap, "alpha": 0.04}) < inf
 
 
 # --- against the relabeling test ----------------------------------------------------
@@ -335,71 +328,6 @@ def test_a_bank_may_be_too_small() -> None:
     assert needed(enough - 1) is None
 
 
-# --- gaps ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("matched", [True, False], ids=["matched", "free"])
-def test_the_least_gap_is_found_four_times_in_five(matched: bool) -> None:
-    study = replace(WEEK_1, matched=matched)
-    gap = minimum_detectable_gap(study, between_prompt_sd=20, alpha=0.05)
-    rng, found = _rng(5), []
-    for _ in range(200):
-        slow, fast = rng.normal(0, 20, (2, study.prompts))
-        test = paired_gap(
-            fast + gap, slow, template_matched=matched, count=500, rng=rng
-        )
-        found.append(test.p < 0.05)
-    low, high = stats.binom.interval(0.999, 200, 0.8)
-    assert low <= sum(found) <= high
-
-
-@pytest.mark.parametrize(("matched", "freedom"), [(True, 9), (False, 18)])
-def test_the_least_gap_has_the_power_of_a_t_test(matched: bool, freedom: int) -> None:
-    study = replace(WEEK_1, matched=matched)
-    gap = minimum_detectable_gap(study, between_prompt_sd=3, alpha=0.01)
-    critical = stats.t.isf(0.01, freedom)
-    power = stats.nct.sf(critical, freedom, gap / (3 * sqrt(2 / 10)))
-    assert power == pytest.approx(0.8, abs=1e-4)
-
-
-def test_the_least_gap_grows_with_the_spread_of_prompts() -> None:
-    one = minimum_detectable_gap(WEEK_1, between_prompt_sd=1, alpha=0.01)
-    two = minimum_detectable_gap(WEEK_1, between_prompt_sd=2, alpha=0.01)
-    assert two == pytest.approx(2 * one)
-    # The textbook's (z_alpha + z_power) sqrt(2 / n), in standard deviations.
-    many = minimum_detectable_gap(
-        replace(WEEK_1, prompts=2000), between_prompt_sd=1, alpha=0.05
-    )
-    assert many == pytest.approx((1.6449 + 0.8416) * sqrt(2 / 2000), rel=1e-3)
-
-
-# --- conditional power --------------------------------------------------------------
-
-
-def test_conditional_power_is_lan_and_wittes_s() -> None:
-    # Half-way, B = 1.4 sqrt(.5) = .98995; on trend 1.9799 is expected at the end.
-    on_trend = conditional_power(1.4, 10, 20, 0.025)
-    assert on_trend == pytest.approx(
-        stats.norm.sf((1.95996 - 1.9799) / sqrt(0.5)), 1e-4
-    )
-    nothing = conditional_power(1.4, 10, 20, 0.025, drift=0.0)
-    assert nothing == pytest.approx(
-        stats.norm.sf((1.95996 - 0.98995) / sqrt(0.5)), 1e-4
-    )
-
-
-@pytest.mark.parametrize("drift", [0.0, 1.5, 3.0])
-def test_conditional_power_is_how_often_the_later_look_succeeds(drift: float) -> None:
-    rng = _rng(11)
-    # Ten prompts that gave z = 1.2, and thirty more with `drift` expected of all forty.
-    effect = drift / sqrt(40)
-    more = rng.normal(effect, 1, (20_000, 30)).sum(axis=1)
-    then = (1.2 * sqrt(10) + more) / sqrt(40)
-    found = float(np.mean(then > stats.norm.isf(0.01)))
-    power = conditional_power(1.2, 10, 40, 0.01, drift=drift)
-    assert found == pytest.approx(power, abs=4 * sqrt(0.25 / 20_000))
-
-
 # --- what is said, and refused ------------------------------------------------------
 
 
@@ -415,6 +343,15 @@ def test_the_outlook_of_a_look_is_for_its_alpha_prompts_and_layers() -> None:
         "participation ratio 23)"
     )
     assert said(50, 6) != said(50, 48)
+    measured = {"icc": 0.412, "participation_ratio": 11.32, "template_share": 0.25}
+    known = Assumptions(**measured, effective_layers=effective_layers(48))
+    least = minimum_detectable(study, alpha=0.015, assumptions=known)
+    assert outlook(
+        look_for(50), emotions=4, matched=True, layers=48, measured=measured
+    ) == (
+        f"detects a layer signal of {100 * least:.1f} % (80 % power; measured ICC .41, "
+        "participation ratio 11.3)"
+    )
     assert said(3, 6) == said(11, 6) == "none, this look is never evidence"
 
 
@@ -446,9 +383,6 @@ def test_the_outlook_of_a_look_is_for_its_alpha_prompts_and_layers() -> None:
             ),
             r"`power` must lie inside \(0.05, 1\), got 0.04",
         ),
-        (lambda: conditional_power(1, 20, 10, 0.01), "`information_then` must exceed"),
-        (lambda: conditional_power(1, 0, 10, 0.01), "`information_then` must exceed"),
-        (lambda: conditional_power(1, 1, 10, 1.0), "`alpha_then` must lie inside"),
     ],
 )
 def test_what_cannot_be_is_refused(wrong: Any, match: str) -> None:

@@ -1,4 +1,4 @@
-"""The table of statuses and the decision tree, worked by hand, and what never gives GO.
+"""The table of statuses worked by hand, and records of decisions.
 
 Conventions
 -----------
@@ -20,34 +20,17 @@ from hypothesis import strategies as st
 from harness.claims import Claim, Thresholds, load_claims
 from harness.inference.looks import Look, look_for
 from harness.verdict import (
-    EXIT_CODES,
-    TEXT_BORNE,
     Decision,
     Evidence,
-    Outcome,
     Status,
-    Verdict,
     decide,
     plain,
-    settle,
 )
 
 FIRST, LAST = look_for(10), look_for(100)
 SMOKE, UNPLANNED = look_for(9), look_for(11)
 ABOVE = Thresholds(none=0.01, minimum=0.02, strong=0.05)
 BELOW = Thresholds(none=0.5, minimum=0.2, strong=0.05)
-
-GATES = {
-    ("tempo_gap", "happy against sad"): 25.0,
-    ("tempo_gap", "energetic against calm"): 25.0,
-    ("acoustic_match", None): 0.85,
-    ("layer_signal", None): 0.03,
-    ("linear_probe", None): 0.72,
-}
-INSTRUMENTS = tuple(
-    claim.id for claim in load_claims().values() if claim.role == "instrument"
-)
-EXPECTED = (*INSTRUMENTS, *dict.fromkeys(name for name, _ in GATES))
 
 
 def claim(
@@ -341,286 +324,27 @@ def test_plain_data_are_json_and_stay_as_they_are(value: object) -> None:
 def test_what_settles_a_verdict_survives_the_record(kind: str, name: str) -> None:
     stated = load_claims()[name]
     asked = stated if kind == "claim" else stated.control()
-    evidence = Evidence(effect=0.5, p=0.001, upper=0.6, qualifier="audio-borne")
+    evidence = Evidence(
+        effect=0.5,
+        null=0.25,
+        p=0.001,
+        interval=(0.4, 0.6),
+        upper=0.6,
+        qualifier="audio-borne",
+        detail={"measured": {"icc": 0.3}},
+    )
     decision = decide(asked, evidence, FIRST, member="m")
     again = Decision.from_record(json.loads(json.dumps(decision.as_record())))
     for part in ("claim", "member", "status", "strength", "because"):
         assert getattr(again, part) == getattr(decision, part)
-    assert again.evidence.effect == 0.5
-    assert again.evidence.qualifier == "audio-borne"
+    for part in ("effect", "null", "p", "interval", "upper", "qualifier"):
+        assert getattr(again.evidence, part) == getattr(evidence, part)
+    assert again.evidence.detail["measured"] == {"icc": 0.3}
+    assert again.carried_from is None
 
 
-# --- the decision tree --------------------------------------------------------------
-
-
-Key = tuple[str, str | None]  # claim and member
-Decisions = dict[Key, Decision]
-
-
-def ruled(
-    name: str,
-    ruling: Status = Status.SUPPORTED,
-    *,
-    member: str | None = None,
-    strength: str | None = None,
-    effect: float | None = None,
-    qualifier: str | None = None,
-) -> Decision:
-    supported = ruling is Status.SUPPORTED
-    return Decision(
-        claim=load_claims()[name],
-        member=member,
-        status=ruling,
-        strength=(strength or "minimum") if supported else None,
-        because=f"{name} is {ruling}.",
-        evidence=Evidence(effect=effect, qualifier=qualifier),
-    )
-
-
-def gate(key: Key, *args: Any, **changes: Any) -> Decision:
-    name, member = key
-    return ruled(name, *args, member=member, **{"effect": GATES[key], **changes})
-
-
-def all_in_favour() -> Decisions:
-    decisions: Decisions = {(name, None): ruled(name) for name in INSTRUMENTS}
-    return {**decisions, **{key: gate(key) for key in GATES}}
-
-
-def settled(decisions: Decisions, *, look: Look = FIRST) -> Outcome:
-    return settle(decisions.values(), expected=EXPECTED, undecided=(), look=look)
-
-
-def test_all_supported_is_go_and_the_path_says_why() -> None:
-    outcome = settled(all_in_favour())
-    assert outcome.verdict is Verdict.GO
-    assert "at least minimum effect in every gate" in outcome.reason
-    assert [(n.node, n.answer) for n in outcome.path] == [
-        ("Is the instrument sound?", "yes"),
-        ("Does the music follow the prompt?", "supported"),
-        ("Do the activations carry the emotion?", "supported"),
-        ("Can a linear probe read it?", "supported"),
-    ]
-
-
-def test_a_strong_effect_in_every_gate_is_said_to_be_one() -> None:
-    strong: Decisions = {key: gate(key, strength="strong") for key in GATES}
-    assert "strong effect" in settled({**all_in_favour(), **strong}).reason
-    weaker = gate(("layer_signal", None), strength="minimum")
-    mixed = {**all_in_favour(), **strong, ("layer_signal", None): weaker}
-    assert "at least minimum" in settled(mixed).reason
-
-
-@pytest.mark.parametrize("key", GATES)
-@pytest.mark.parametrize(
-    ("ruling", "samples", "verdict"),
-    [
-        (Status.REFUTED, 10, Verdict.PIVOT),
-        (Status.REFUTED, 100, Verdict.PIVOT),
-        (Status.INCONCLUSIVE, 2, Verdict.EXTEND),
-        (Status.INCONCLUSIVE, 10, Verdict.EXTEND),
-        (Status.INCONCLUSIVE, 11, Verdict.EXTEND),
-        (Status.INCONCLUSIVE, 50, Verdict.EXTEND),
-        (Status.INCONCLUSIVE, 100, Verdict.PIVOT),
-        (Status.WEAK, 10, Verdict.EXTEND),
-        (Status.WEAK, 100, Verdict.PIVOT),
-        (Status.INVALID, 10, Verdict.FIX),
-        (Status.INVALID, 100, Verdict.FIX),
-    ],
-)
-def test_one_gate_short_of_support(
-    key: Key, ruling: Status, samples: int, verdict: Verdict
-) -> None:
-    decisions = {**all_in_favour(), key: gate(key, ruling)}
-    outcome = settled(decisions, look=look_for(samples))
-    assert outcome.verdict is verdict
-    assert key[0] in outcome.reason
-    assert outcome.path[-1].answer in (str(ruling), "no")
-
-
-@pytest.mark.parametrize(
-    ("effect", "verdict"),
-    [(0.0099, Verdict.PIVOT), (0.01, Verdict.EXTEND), (0.015, Verdict.EXTEND)],
-)
-def test_an_effect_that_is_real_but_trifling_is_not_worth_more_clips(
-    effect: float, verdict: Verdict
-) -> None:
-    key = ("layer_signal", None)
-    weak = gate(key, Status.WEAK, effect=effect)
-    outcome = settled({**all_in_favour(), key: weak})
-    assert outcome.verdict is verdict
-    assert ("trifling" in outcome.reason) == (verdict is Verdict.PIVOT)
-
-
-def test_extending_names_the_next_planned_look() -> None:
-    key = ("linear_probe", None)
-    decisions = {**all_in_favour(), key: gate(key, Status.INCONCLUSIVE)}
-    assert "20 per emotion are next" in settled(decisions).reason
-    assert "100 per emotion are next" in settled(decisions, look=look_for(50)).reason
-
-
-def test_the_worst_member_of_a_gate_decides_for_all() -> None:
-    first, second = (key for key in GATES if key[0] == "tempo_gap")
-    refuted = {second: gate(second, Status.REFUTED)}
-    assert settled({**all_in_favour(), **refuted}).verdict is Verdict.PIVOT
-    undecided = {first: gate(first, Status.INCONCLUSIVE)}
-    both = settled({**all_in_favour(), **undecided, **refuted})
-    assert both.verdict is Verdict.PIVOT
-    assert "energetic against calm" in both.reason
-
-
-def test_the_tree_asks_for_music_before_activations() -> None:
-    changed: Decisions = {
-        ("acoustic_match", None): gate(("acoustic_match", None), Status.REFUTED),
-        ("layer_signal", None): gate(("layer_signal", None), Status.INCONCLUSIVE),
-    }
-    outcome = settled({**all_in_favour(), **changed})
-    assert outcome.verdict is Verdict.PIVOT
-    assert outcome.path[-1].node == "Does the music follow the prompt?"
-
-
-@pytest.mark.parametrize("name", INSTRUMENTS)
-def test_a_broken_instrument_is_to_be_mended_whatever_else_is_found(name: str) -> None:
-    broken = ruled(name, Status.INVALID)
-    outcome = settled({**all_in_favour(), (name, None): broken})
-    assert outcome.verdict is Verdict.FIX
-    assert name in outcome.reason
-    refuted = {key: gate(key, Status.REFUTED) for key in GATES}
-    assert settled({**refuted, (name, None): broken}).verdict is Verdict.FIX
-    alone = settle([broken], expected=EXPECTED, undecided=["test_x"], look=FIRST)
-    assert alone.verdict is Verdict.FIX
-
-
-def test_every_broken_instrument_stands_in_the_path() -> None:
-    names = INSTRUMENTS[:2]
-    broken: Decisions = {(n, None): ruled(n, Status.INVALID) for n in names}
-    path = settled({**all_in_favour(), **broken}).path
-    assert [node.because.split(":")[0] for node in path] == list(names)
-
-
-def test_a_control_that_speaks_up_breaks_the_instrument() -> None:
-    control = load_claims()["layer_signal"].control()
-    spoke = decide(control, Evidence(effect=0.0001), FIRST)
-    outcome = settled({**all_in_favour(), (control.id, None): spoke})
-    assert outcome.verdict is Verdict.FIX
-    assert "layer_signal control" in outcome.reason
-
-
-@pytest.mark.parametrize("key", GATES)
-@pytest.mark.parametrize(
-    ("look", "verdict"), [(FIRST, Verdict.EXTEND), (LAST, Verdict.PIVOT)]
-)
-def test_what_only_the_words_carry_is_not_go(
-    key: Key, look: Look, verdict: Verdict
-) -> None:
-    decisions = {**all_in_favour(), key: gate(key, qualifier=TEXT_BORNE)}
-    outcome = settled(decisions, look=look)
-    assert outcome.verdict is verdict
-    assert outcome.path[-1].answer == TEXT_BORNE
-    heard = {**all_in_favour(), key: gate(key, qualifier="audio-borne")}
-    assert settled(heard, look=look).verdict is Verdict.GO
-
-
-@pytest.mark.parametrize("name", EXPECTED)
-def test_a_gate_or_an_instrument_that_is_missing_gives_no_verdict(name: str) -> None:
-    decisions = {k: d for k, d in all_in_favour().items() if k[0] != name}
-    outcome = settled(decisions)
-    assert outcome.verdict is None
-    assert name in outcome.reason
-    assert outcome.path == ()
-
-
-def test_a_collected_test_that_did_not_decide_gives_no_verdict() -> None:
-    outcome = settle(
-        all_in_favour().values(),
-        expected=EXPECTED,
-        undecided=["hypotheses/test_x.py::test_y"],
-        look=FIRST,
-    )
-    assert outcome.verdict is None
-    assert "test_y" in outcome.reason
-
-
-def test_many_missing_claims_are_not_all_listed() -> None:
-    outcome = settle(
-        [], expected=[f"claim_{k}" for k in range(9)], undecided=[], look=FIRST
-    )
-    assert outcome.reason.count("claim_") == 5
-    assert outcome.reason.endswith(", ....")
-
-
-def test_nothing_decided_is_no_verdict() -> None:
-    assert settle([], expected=(), undecided=(), look=FIRST).verdict is None
-    instruments = [ruled(name) for name in INSTRUMENTS]
-    only = settle(instruments, expected=INSTRUMENTS, undecided=(), look=FIRST)
-    assert only.verdict is None
-
-
-def test_a_gate_that_stands_in_no_question_must_be_supported_too() -> None:
-    for ruling in (Status.REFUTED, Status.INCONCLUSIVE, Status.WEAK, Status.INVALID):
-        other = decide(claim(name="new_gate"), Evidence(effect=0.0), FIRST)
-        changed = Decision(
-            claim=other.claim,
-            member=None,
-            status=ruling,
-            strength=None,
-            because="It is not.",
-            evidence=other.evidence,
-        )
-        outcome = settled({**all_in_favour(), ("new_gate", None): changed})
-        assert outcome.verdict is not Verdict.GO
-
-
-@given(removed=st.sets(st.sampled_from(sorted(EXPECTED)), min_size=1))
-def test_removing_claims_from_a_go_never_gives_go(removed: set[str]) -> None:
-    left = {k: d for k, d in all_in_favour().items() if k[0] not in removed}
-    assert settled(left).verdict is None
-
-
-statuses = st.sampled_from(list(Status))
-qualifiers = st.sampled_from([None, "audio-borne", TEXT_BORNE])
-
-
-@given(data=st.data(), look=looks)
-def test_go_means_that_every_gate_is_supported_and_heard(
-    data: st.DataObject, look: Look
-) -> None:
-    decisions = dict(all_in_favour())
-    for key in data.draw(st.sets(st.sampled_from(list(decisions)), max_size=3)):
-        effect = decisions[key].evidence.effect
-        decisions[key] = ruled(
-            key[0],
-            data.draw(statuses),
-            member=key[1],
-            effect=effect,
-            qualifier=data.draw(qualifiers),
-        )
-    gates = [decisions[key] for key in GATES]
-    sound = all(
-        decisions[name, None].status is not Status.INVALID for name in INSTRUMENTS
-    )
-    in_favour = all(
-        d.status is Status.SUPPORTED and d.evidence.qualifier != TEXT_BORNE
-        for d in gates
-    )
-    assert (settled(decisions, look=look).verdict is Verdict.GO) == (
-        sound and in_favour
-    )
-
-
-@given(ruling=statuses, qualifier=qualifiers)
-def test_the_panel_never_decides(ruling: Status, qualifier: str | None) -> None:
-    panel = [c.id for c in load_claims().values() if c.role == "panel"]
-    extra: Decisions = {
-        (name, None): ruled(name, ruling, qualifier=qualifier) for name in panel
-    }
-    assert settled({**all_in_favour(), **extra}) == settled(all_in_favour())
-
-
-def test_verdicts_have_the_exit_codes_of_the_contract() -> None:
-    assert EXIT_CODES == {
-        Verdict.GO: 0,
-        Verdict.PIVOT: 1,
-        Verdict.EXTEND: 10,
-        Verdict.FIX: 11,
-    }
+def test_a_carried_record_says_which_look_it_is_from() -> None:
+    record = decide(claim(), Evidence(effect=0.06, p=0.001), FIRST).as_record()
+    carried = {**record, "detail": {}, "look": 1, "carried": True}
+    assert Decision.from_record(carried).carried_from == 1
+    assert Decision.from_record({**record, "look": 2}).carried_from is None

@@ -20,14 +20,15 @@ References
 ----------
 Box (1954), Some theorems on quadratic forms, doi:10.1214/aoms/1177728786. Anderson
 (2001), doi:10.1111/j.1442-9993.2001.01070.pp.x (one F of many dimensions). Galwey
-(2009), doi:10.1002/gepi.20408, equation 11. Lan & Wittes (1988), The B-value,
-doi:10.2307/2531870.
+(2009), doi:10.1002/gepi.20408, equation 11.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf, sqrt
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -39,11 +40,14 @@ from harness.inference.relabel import smallest_attainable_p
 __all__ = [
     "Assumptions",
     "Study",
-    "conditional_power",
+    "assumptions_from",
+    "check_power",
+    "check_share",
     "effective_layers",
     "expected_signal",
+    "is_attainable",
     "minimum_detectable",
-    "minimum_detectable_gap",
+    "noise_of_mean",
     "null_sd",
     "outlook",
     "power_at",
@@ -53,8 +57,15 @@ __all__ = [
 _FEWEST_PROMPTS = 2  # per emotion: one makes no pair within an emotion
 
 
-def outlook(look: Look, *, emotions: int, matched: bool, layers: int) -> str:
-    """What a look can be expected to find, in a line, from what is assumed.
+def outlook(
+    look: Look,
+    *,
+    emotions: int,
+    matched: bool,
+    layers: int,
+    measured: Mapping[str, Any] | None = None,
+) -> str:
+    """What a look can be expected to find, in a line, before anything is generated.
 
     Parameters
     ----------
@@ -64,6 +75,9 @@ def outlook(look: Look, *, emotions: int, matched: bool, layers: int) -> str:
         Whether emotions share their templates.
     layers : int
         Of the model, of which the best is chosen.
+    measured : mapping, optional
+        `icc`, `participation_ratio` and `template_share`, of an earlier look at the
+        model. Without them they are assumed.
 
     Returns
     -------
@@ -73,13 +87,21 @@ def outlook(look: Look, *, emotions: int, matched: bool, layers: int) -> str:
         return "none, this look is never evidence"
     prompts, seeds = design_for(look.samples)
     study = Study(emotions=emotions, prompts=prompts, seeds=seeds, matched=matched)
-    assumed = Assumptions(effective_layers=effective_layers(layers))
-    least = minimum_detectable(study, alpha=look.alpha, assumptions=assumed)
-    icc = f"{assumed.icc:g}".removeprefix("0")
+    taken = assumptions_from(measured or {}, layers=layers)
+    least = minimum_detectable(study, alpha=look.alpha, assumptions=taken)
+    icc = f"{taken.icc:.2g}".removeprefix("0")
     return (
-        f"detects a layer signal of {100 * least:.1f} % (80 % power; assumes ICC {icc},"
-        f" participation ratio {assumed.participation_ratio:g})"
+        f"detects a layer signal of {100 * least:.1f} % (80 % power; "
+        f"{'measured' if measured else 'assumes'} ICC {icc or '0'}, participation ratio"
+        f" {taken.participation_ratio:.3g})"
     )
+
+
+def assumptions_from(measured: Mapping[str, Any], *, layers: int) -> Assumptions:
+    """What was `measured` of a model, and what is assumed of the rest."""
+    names = ("icc", "participation_ratio", "template_share")
+    known = {n: float(measured[n]) for n in names if measured.get(n) is not None}
+    return Assumptions(**known, effective_layers=effective_layers(layers))
 
 
 def null_sd(study: Study, *, assumptions: Assumptions) -> float:
@@ -143,9 +165,9 @@ def power_at(
         If `alpha` is not inside (0, 1), or `signal` is negative or more than the
         variance that the templates leave.
     """
-    _check_share("alpha", alpha)
+    check_share("alpha", alpha)
     noise = _noise_variance(signal, study, assumptions)
-    if not _attainable(study, alpha):
+    if not is_attainable(study, alpha):
         return 0.0
     between, within = _degrees_of_freedom(study, assumptions)
     critical = _critical_f(between, within, alpha, assumptions)
@@ -176,8 +198,8 @@ def minimum_detectable(
     InferenceError
         If not 0 < alpha < power < 1.
     """
-    _check_power(alpha, power)
-    if not _attainable(study, alpha):
+    check_power(alpha, power)
+    if not is_attainable(study, alpha):
         return inf
     between, within = _degrees_of_freedom(study, assumptions)
     critical = _critical_f(between, within, alpha, assumptions)
@@ -222,46 +244,12 @@ def prompts_needed(
     InferenceError
         As `minimum_detectable` and `power_at`.
     """
-    _check_power(alpha, power)
+    check_power(alpha, power)
     for prompts in range(_FEWEST_PROMPTS, at_most + 1):
         grown = replace(study, prompts=prompts)
         if power_at(signal, grown, alpha=alpha, assumptions=assumptions) >= power:
             return prompts
     return None
-
-
-def minimum_detectable_gap(
-    study: Study, *, between_prompt_sd: float, alpha: float, power: float = 0.8
-) -> float:
-    """Smallest gap of one number between two emotions, its direction named before.
-
-    Parameters
-    ----------
-    study : Study
-        Its number of emotions is not read.
-    between_prompt_sd : float
-        Of the prompts' means within an emotion, in the unit of the gap (BPM, say),
-        less what matched templates share.
-    alpha, power : float
-
-    Returns
-    -------
-    float
-        In that unit, by the t test to which flipping signs comes close. Infinite where
-        no outcome could give a p-value below alpha.
-
-    Raises
-    ------
-    InferenceError
-        If not 0 < alpha < power < 1.
-    """
-    _check_power(alpha, power)
-    if not _attainable(replace(study, emotions=2), alpha, symmetric=False):
-        return inf
-    freedom = (study.prompts - 1) * (1 if study.matched else 2)
-    critical = special.stdtrit(freedom, 1 - alpha)
-    noncentrality = float(special.nctdtrinc(freedom, 1 - power, critical))
-    return noncentrality * between_prompt_sd * sqrt(2 / study.prompts)
 
 
 def effective_layers(layers: int, *, correlation: float = 0.95) -> float:
@@ -282,53 +270,6 @@ def effective_layers(layers: int, *, correlation: float = 0.95) -> float:
     lags = np.abs(np.subtract.outer(range(layers), range(layers)))
     eigenvalues = np.linalg.eigvalsh(correlation ** (2.0 * lags)).clip(0)
     return float(np.sqrt(eigenvalues).sum() ** 2 / eigenvalues.sum())
-
-
-def conditional_power(
-    z_now: float,
-    information_now: float,
-    information_then: float,
-    alpha_then: float,
-    *,
-    drift: float | None = None,
-) -> float:
-    """Chance that a later look, with more prompts, will find what is tested.
-
-    Parameters
-    ----------
-    z_now : float
-        One-sided z of the data at hand.
-    information_now, information_then : float
-        In one unit, prompts for example; the later data contain the present ones.
-    alpha_then : float
-        What the p-value of the later look must be below.
-    drift : float, optional
-        Expected z at the later look. Without it, the trend of the data at hand goes on.
-
-    Returns
-    -------
-    float
-        Lan & Wittes (1988): the B-value `z_now sqrt(t)` grows by `drift (1 - t)` on
-        average, with variance `1 - t`, where `t` is the share of information there is.
-
-    Raises
-    ------
-    InferenceError
-        If the information does not grow from above 0, or `alpha_then` is not inside
-        (0, 1).
-    """
-    _check_share("alpha_then", alpha_then)
-    if not 0 < information_now < information_then:
-        msg = (
-            "`information_then` must exceed `information_now`, and both 0, got"
-            f" {information_then} and {information_now}. Give both in prompts."
-        )
-        raise InferenceError(msg)
-    share = information_now / information_then
-    value = z_now * sqrt(share)
-    expected = value + (value / share if drift is None else drift) * (1 - share)
-    critical = -special.ndtri(alpha_then)
-    return float(special.ndtr((expected - critical) / sqrt(1 - share)))
 
 
 def _degrees_of_freedom(study: Study, assumptions: Assumptions) -> tuple[float, float]:
@@ -367,10 +308,15 @@ def _left_by_templates(study: Study, assumptions: Assumptions) -> float:
 
 
 def _noise_of_mean(study: Study, assumptions: Assumptions) -> float:
-    return assumptions.icc + (1 - assumptions.icc) / study.seeds
+    return noise_of_mean(study.seeds, icc=assumptions.icc)
 
 
-def _attainable(study: Study, alpha: float, *, symmetric: bool = True) -> bool:
+def noise_of_mean(seeds: int, *, icc: float) -> float:
+    """Variance of the mean of a prompt's clips, in units of that of one clip."""
+    return icc + (1 - icc) / seeds
+
+
+def is_attainable(study: Study, alpha: float, *, symmetric: bool = True) -> bool:
     emotion = np.repeat(np.arange(study.emotions), study.prompts)
     template = np.tile(np.arange(study.prompts), study.emotions)
     smallest = smallest_attainable_p(
@@ -379,14 +325,14 @@ def _attainable(study: Study, alpha: float, *, symmetric: bool = True) -> bool:
     return smallest < alpha
 
 
-def _check_share(name: str, value: float) -> None:
+def check_share(name: str, value: float) -> None:
     if not 0 < value < 1:
         msg = f"`{name}` must lie inside (0, 1), got {value}. Take a planned look's."
         raise InferenceError(msg)
 
 
-def _check_power(alpha: float, power: float) -> None:
-    _check_share("alpha", alpha)
+def check_power(alpha: float, power: float) -> None:
+    check_share("alpha", alpha)
     if not alpha < power < 1:
         msg = f"`power` must lie inside ({alpha}, 1), got {power}. .8 is usual."
         raise InferenceError(msg)

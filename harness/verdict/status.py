@@ -1,14 +1,9 @@
-"""Where numbers meet thresholds: claim and evidence to status, statuses to verdict.
-
-The rules are the table and the tree of the design: a status says what the evidence
-shows of one claim, the verdict what to do next. Nothing else in the project compares a
-number with a threshold.
-"""
+"""What the evidence shows of one claim: the design's table of statuses."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -17,16 +12,15 @@ from harness.claims import Claim, load_claims
 from harness.inference.looks import Look
 
 __all__ = [
-    "EXIT_CODES",
+    "TEXT_BORNE",
     "BrokenInstrument",
     "Decision",
     "Evidence",
-    "Outcome",
     "Status",
-    "Verdict",
     "decide",
     "plain",
-    "settle",
+    "reaches",
+    "short_of",
 ]
 
 
@@ -40,16 +34,6 @@ class Status(StrEnum):
     INVALID = "invalid"
 
 
-class Verdict(StrEnum):
-    """What to do next."""
-
-    GO = "GO"
-    EXTEND = "EXTEND"
-    PIVOT = "PIVOT"
-    FIX = "FIX"
-
-
-EXIT_CODES = {Verdict.GO: 0, Verdict.PIVOT: 1, Verdict.EXTEND: 10, Verdict.FIX: 11}
 TEXT_BORNE = "text-borne"
 
 
@@ -63,10 +47,12 @@ class Evidence:
 
     `p` is corrected within the claim's family. `upper` is the one-sided 95 % bound that
     equivalence is judged by; for a family of layers, the largest of theirs. `problem`
-    says why the measurement is not to be believed at all.
+    says why the measurement is not to be believed at all. `null` is the value that the
+    effect has on average where labels mean nothing.
     """
 
     effect: float | None
+    null: float = 0.0
     p: float | None = None
     smallest_p: float | None = None
     interval: tuple[float, float] | None = None
@@ -90,6 +76,12 @@ class Decision:
     strength: str | None
     because: str
     evidence: Evidence
+    carried_from: int | None = None  # the earlier look that supported it, if it was one
+
+    @property
+    def name(self) -> str:
+        """The claim and, in brackets, which member of its family."""
+        return self.claim.id + (f" [{self.member}]" if self.member else "")
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Decision:
@@ -97,7 +89,16 @@ class Decision:
         claim_id = record["id"]
         claims = load_claims()
         claim = claims[claim_id] if claim_id in claims else _control(claim_id)
-        evidence = Evidence(effect=record["effect"], qualifier=record["qualifier"])
+        detail = record.get("detail") or {}
+        evidence = Evidence(
+            effect=record["effect"],
+            null=record.get("null") or 0.0,
+            p=record.get("p"),
+            interval=_whole(record.get("ci")),
+            upper=detail.get("upper_bound"),
+            qualifier=record["qualifier"],
+            detail=detail,
+        )
         return cls(
             claim=claim,
             member=record["member"],
@@ -105,6 +106,7 @@ class Decision:
             strength=record["strength"],
             because=record["because"],
             evidence=evidence,
+            carried_from=record.get("look") if record.get("carried") else None,
         )
 
     def as_record(self) -> dict[str, Any]:
@@ -119,6 +121,7 @@ class Decision:
             "strength": self.strength,
             "because": self.because,
             "effect": evidence["effect"],
+            "null": evidence["null"],
             "unit": self.claim.unit,
             "ci": evidence["interval"],
             "p": evidence["p"],
@@ -133,6 +136,11 @@ class Decision:
         }
         cleaned: dict[str, Any] = plain(record)
         return cleaned
+
+
+def _whole(bounds: Sequence[float | None] | None) -> tuple[float, float] | None:
+    low, high = bounds or (None, None)
+    return None if low is None or high is None else (low, high)
 
 
 def _control(claim_id: str) -> Claim:
@@ -181,7 +189,7 @@ def _instrument_status(claim: Claim, evidence: Evidence) -> _Ruling:
         return Status.INVALID, None, "It could not be measured."
     assert minimum is not None
     relation = f"{evidence.effect:.4g} of at least {minimum:.4g} {claim.unit}"
-    if not _reaches(claim, evidence.effect, minimum):
+    if not reaches(claim, evidence.effect, minimum):
         return Status.INVALID, None, f"Only {relation}."
     return Status.SUPPORTED, None, f"It is: {relation}."
 
@@ -199,7 +207,7 @@ def _status(claim: Claim, evidence: Evidence, look: Look) -> _Ruling:
     if effect is None or p is None or not (math.isfinite(effect) and math.isfinite(p)):
         return Status.INVALID, None, "The effect could not be measured."
     if look.kind != "planned":
-        return Status.INCONCLUSIVE, None, _no_evidence(look)
+        return Status.INCONCLUSIVE, None, look.because
     if _cannot_reach(evidence, look):
         because = (
             f"The smallest p that this design can give is {evidence.smallest_p:.2g}, "
@@ -212,7 +220,7 @@ def _status(claim: Claim, evidence: Evidence, look: Look) -> _Ruling:
     if (
         none is not None
         and evidence.upper is not None
-        and _short_of(claim, evidence.upper, none)
+        and short_of(claim, evidence.upper, none)
     ):
         because = (
             f"The 95 % bound {evidence.upper:.4g} is short of {none:.4g}: no effect."
@@ -234,14 +242,14 @@ def _cannot_reach(evidence: Evidence, look: Look) -> bool:
 def _significant(claim: Claim, effect: float, p: float, look: Look) -> _Ruling:
     levels = claim.thresholds
     shown = f"p = {p:.2g} < {look.alpha:g}"
-    if levels.strong is not None and _reaches(claim, effect, levels.strong):
+    if levels.strong is not None and reaches(claim, effect, levels.strong):
         return (
             Status.SUPPORTED,
             "strong",
             f"{effect:.4g} reaches {levels.strong:.4g}, {shown}.",
         )
     assert levels.minimum is not None
-    if _reaches(claim, effect, levels.minimum):
+    if reaches(claim, effect, levels.minimum):
         return (
             Status.SUPPORTED,
             "minimum",
@@ -254,170 +262,11 @@ def _significant(claim: Claim, effect: float, p: float, look: Look) -> _Ruling:
     )
 
 
-def _no_evidence(look: Look) -> str:
-    if look.kind == "smoke":
-        return f"{look.samples} clips per emotion are a smoke run, never evidence."
-    return f"{look.samples} clips per emotion are not a planned look (10, 20, 50, 100)."
-
-
-def _reaches(claim: Claim, value: float, bound: float) -> bool:
+def reaches(claim: Claim, value: float, bound: float) -> bool:
+    """Is `value` at `bound` or beyond, in the direction of the claim?"""
     return value >= bound if claim.direction == "above" else value <= bound
 
 
-def _short_of(claim: Claim, value: float, bound: float) -> bool:
+def short_of(claim: Claim, value: float, bound: float) -> bool:
+    """Does `value` fall short of `bound`, in the direction of the claim?"""
     return value < bound if claim.direction == "above" else value > bound
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """One question of the decision tree and its answer."""
-
-    node: str
-    answer: str
-    because: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What the statuses add up to; `verdict` is None where something is undecided."""
-
-    verdict: Verdict | None
-    reason: str
-    path: tuple[Node, ...]
-
-
-# The tree of Next Steps, 'Decision Tree', in its order, with what it takes for granted
-# (a sound instrument, music that follows the prompt) asked first, as Reality Check,
-# 'Phase 0 Cannot Proceed Until', demands.
-_QUESTIONS = (
-    ("Does the music follow the prompt?", ("tempo_gap", "acoustic_match")),
-    ("Do the activations carry the emotion?", ("layer_signal",)),
-    ("Can a linear probe read it?", ("linear_probe",)),
-)
-
-
-def settle(
-    decisions: Iterable[Decision],
-    *,
-    expected: Sequence[str],
-    undecided: Sequence[str],
-    look: Look,
-) -> Outcome:
-    """Follow the decision tree.
-
-    Parameters
-    ----------
-    decisions
-        All decisions of the run.
-    expected
-        Ids of the instrument and gate claims without which there is no verdict.
-    undecided
-        What was collected but gave no decision, for the reader.
-    """
-    decided = list(decisions)
-    missing = [
-        claim for claim in expected if claim not in {d.claim.id for d in decided}
-    ]
-    open_questions = sorted({*missing, *undecided})
-    broken = [
-        d
-        for d in decided
-        if d.status is Status.INVALID and d.claim.role == "instrument"
-    ]
-    if broken:
-        return _fix(broken)
-    if open_questions:
-        names = ", ".join(open_questions[:5]) + (
-            ", ..." if len(open_questions) > 5 else ""
-        )
-        reason = f"There is no verdict: not decided were {names}."
-        return Outcome(verdict=None, reason=reason, path=())
-    gates = [d for d in decided if d.claim.role == "gate"]
-    invalid = [d for d in gates if d.status is Status.INVALID]
-    if invalid:
-        return _fix(invalid)
-    return _follow(gates, look)
-
-
-def _fix(broken: Sequence[Decision]) -> Outcome:
-    # A control fails with what it controls; the cause is named first.
-    broken = sorted(broken, key=lambda d: d.claim.id.endswith(" control"))
-    reason = f"The instrument is broken: {_name(broken[0])}: {broken[0].because}"
-    path = tuple(
-        Node(
-            node="Is the instrument sound?",
-            answer="no",
-            because=f"{_name(d)}: {d.because}",
-        )
-        for d in broken
-    )
-    return Outcome(verdict=Verdict.FIX, reason=reason, path=path)
-
-
-def _follow(gates: Sequence[Decision], look: Look) -> Outcome:
-    path = [
-        Node(
-            node="Is the instrument sound?", answer="yes", because="Every check passed."
-        )
-    ]
-    asked = {claim for _, claims in _QUESTIONS for claim in claims}
-    others = tuple({d.claim.id for d in gates} - asked)
-    rest = (("Does everything else that decides hold?", others),) if others else ()
-    for question, claims in (*_QUESTIONS, *rest):
-        members = [d for d in gates if d.claim.id in claims]
-        if not members:
-            reason = f"There is no verdict: `{question}` was not answered."
-            return Outcome(verdict=None, reason=reason, path=tuple(path))
-        worst = max(members, key=_severity)
-        because = f"{_name(worst)}: {worst.because}"
-        path.append(Node(node=question, answer=str(worst.status), because=because))
-        if worst.status is not Status.SUPPORTED:
-            verdict, why = _short_of_go(worst, look)
-            return Outcome(verdict=verdict, reason=f"{why} {because}", path=tuple(path))
-        if any(d.evidence.qualifier == TEXT_BORNE for d in members):
-            because = "It is found only where the prompt's words are visible."
-            path.append(
-                Node(node="Through the music?", answer=TEXT_BORNE, because=because)
-            )
-            verdict = Verdict.EXTEND if look.next_samples else Verdict.PIVOT
-            return Outcome(verdict=verdict, reason=because, path=tuple(path))
-    strengths = {d.strength for d in gates}
-    degree = "strong" if strengths == {"strong"} else "at least minimum"
-    reason = f"Music and activations carry the emotion ({degree} effect in every gate)."
-    return Outcome(verdict=Verdict.GO, reason=reason, path=tuple(path))
-
-
-_ORDER = (
-    Status.SUPPORTED,
-    Status.WEAK,
-    Status.INCONCLUSIVE,
-    Status.REFUTED,
-    Status.INVALID,
-)
-
-
-def _severity(decision: Decision) -> int:
-    return _ORDER.index(decision.status)
-
-
-def _short_of_go(worst: Decision, look: Look) -> tuple[Verdict, str]:
-    """EXTEND while more samples may still decide, else PIVOT."""
-    if worst.status is Status.REFUTED:
-        return Verdict.PIVOT, "There is no effect."
-    none = worst.claim.thresholds.none
-    effect = worst.evidence.effect
-    trifling = (
-        none is not None and effect is not None and _short_of(worst.claim, effect, none)
-    )
-    if worst.status is Status.WEAK and trifling:
-        return Verdict.PIVOT, "The effect is real but trifling."
-    if look.next_samples is None:
-        return Verdict.PIVOT, "The last planned look is spent."
-    return (
-        Verdict.EXTEND,
-        f"More samples may decide: {look.next_samples} per emotion are next.",
-    )
-
-
-def _name(decision: Decision) -> str:
-    return decision.claim.id + (f" [{decision.member}]" if decision.member else "")

@@ -1,0 +1,124 @@
+"""P-values across claims: instruments, then the music, then the activations, the panel.
+
+A claim's own status is a matter of its own corrected p. The verdict asks more: what
+comes later in the tree counts only where all before it held, and the two claims about
+activations share their alpha by Holm's method. That costs power and no error: GO needs
+every gate, so it is wrong no more often than the gate that should have stopped it.
+
+A claim that an earlier look supported passed its gate there, at that look's alpha. It
+takes no part in the correction of a later look: what all looks together spend on one
+claim is the plan's alpha, whichever look decides it.
+
+References
+----------
+See `harness.inference.gatekeeping`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.inference.gatekeeping import Family, serial
+from harness.inference.looks import Look
+from harness.verdict.status import Decision, Status
+
+__all__ = ["QUESTIONS", "Key", "Question", "gated_p", "key_of"]
+
+Key = tuple[str, str | None]  # of a decision: its claim and its member
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A node of the decision tree and the gate claims that answer it."""
+
+    text: str
+    claims: tuple[str, ...]
+    stage: int  # questions of one stage share their correction
+
+
+# The tree of Next Steps, 'Decision Tree', in its order, with what it takes for granted
+# (a sound instrument, music that follows the prompt) asked first, as Reality Check,
+# 'Phase 0 Cannot Proceed Until', demands.
+QUESTIONS = (
+    Question(
+        text="Does the music follow the prompt?",
+        claims=("tempo_gap", "acoustic_match"),
+        stage=0,
+    ),
+    Question(
+        text="Do the activations carry the emotion?", claims=("layer_signal",), stage=1
+    ),
+    Question(text="Can a linear probe read it?", claims=("linear_probe",), stage=1),
+)
+_ALL_HOLD = 0  # the stage whose members must all hold anyway: no correction
+
+
+def key_of(decision: Decision) -> Key:
+    """How a decision is found again."""
+    return decision.claim.id, decision.member
+
+
+def gated_p(decisions: Iterable[Decision], look: Look) -> dict[Key, float]:
+    """P-values of gates and panel, corrected for the order in which they are asked.
+
+    Only what was reached has one: nothing behind a gate that stayed shut, nothing at a
+    look that is no evidence, and nothing where an instrument is broken.
+    """
+    decided = list(decisions)
+    broken = any(
+        d.claim.role == "instrument" and d.status is Status.INVALID for d in decided
+    )
+    if broken or look.kind != "planned":
+        return {}
+    stages = [*_asked(decided), *_the_rest(decided)]
+    gated = serial([family for _, family in stages], alpha=look.alpha)
+    return {
+        key_of(decision): float(p)
+        for (members, _), found in zip(stages, gated, strict=True)
+        if found is not None
+        for decision, p in zip(members, found, strict=False)
+        if decision.evidence.p is not None
+    }
+
+
+_Stage = tuple[list[Decision], Family]
+
+
+def _asked(decisions: Sequence[Decision]) -> list[_Stage]:
+    """The gates of the tree; a question without an answer keeps its gate shut."""
+    answered = {d.claim.id for d in decisions}
+    stages = []
+    for stage in sorted({q.stage for q in QUESTIONS}):
+        asked = [q for q in QUESTIONS if q.stage == stage]
+        claims = {claim for q in asked for claim in q.claims}
+        members = _tested(d for d in decisions if d.claim.id in claims)
+        silent = [1.0] * sum(answered.isdisjoint(q.claims) for q in asked)
+        family = _family(members, correct=stage != _ALL_HOLD, more=silent)
+        stages.append((members, family))
+    return stages
+
+
+def _the_rest(decisions: Sequence[Decision]) -> list[_Stage]:
+    """Gates that the tree does not know, then the panel."""
+    asked = {claim for q in QUESTIONS for claim in q.claims}
+    others = _tested(
+        d for d in decisions if d.claim.role == "gate" and d.claim.id not in asked
+    )
+    panel = _tested(d for d in decisions if d.claim.role == "panel")
+    # Each family of the panel is corrected within itself, jointly or over layers.
+    return [
+        (others, _family(others, correct=True)),
+        (panel, _family(panel, correct=False)),
+    ]
+
+
+def _tested(decisions: Iterable[Decision]) -> list[Decision]:
+    return [d for d in decisions if d.carried_from is None]
+
+
+def _family(
+    members: Sequence[Decision], *, correct: bool, more: Sequence[float] = ()
+) -> Family:
+    p = [1.0 if d.evidence.p is None else d.evidence.p for d in members]
+    return Family(p=[*p, *more], correct=correct)

@@ -1,0 +1,271 @@
+"""The decision tree: what the statuses add up to, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any, TypedDict
+
+from harness.claims import settings
+from harness.inference.looks import Look
+from harness.verdict.gates import QUESTIONS, Key, gated_p, key_of
+from harness.verdict.prospects import Chances, Need, chances, need_of
+from harness.verdict.status import TEXT_BORNE, Decision, Status, short_of
+
+__all__ = ["EXIT_CODES", "Node", "Outcome", "Verdict", "settle"]
+
+
+class Verdict(StrEnum):
+    """What to do next."""
+
+    GO = "GO"
+    EXTEND = "EXTEND"
+    PIVOT = "PIVOT"
+    FIX = "FIX"
+
+
+EXIT_CODES = {Verdict.GO: 0, Verdict.PIVOT: 1, Verdict.EXTEND: 10, Verdict.FIX: 11}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One question of the decision tree and its answer."""
+
+    node: str
+    answer: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the statuses add up to; `verdict` is None where something is undecided."""
+
+    verdict: Verdict | None
+    reason: str
+    path: tuple[Node, ...]
+    p_gated: Mapping[Key, float] = field(default_factory=dict)
+    needs: Mapping[Key, Need] = field(default_factory=dict)
+
+    def annotated(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """An entry of `claims` in verdict.json with what the other claims make of it:
+        `p_gated` where it was reached, and `needs` where it is undecided.
+        """
+        key = record["id"], record["member"]
+        need = self.needs.get(key)
+        return {
+            **record,
+            "p_gated": self.p_gated.get(key, record.get("p_gated")),
+            "needs": None if need is None else asdict(need),
+        }
+
+
+def settle(
+    decisions: Iterable[Decision],
+    *,
+    expected: Sequence[str],
+    undecided: Sequence[str],
+    look: Look,
+    emotions: int | None = None,
+    seconds_per_clip: float | None = None,
+) -> Outcome:
+    """Follow the decision tree.
+
+    Parameters
+    ----------
+    decisions
+        All decisions of the run, and those carried from earlier looks.
+    expected
+        Ids of the instrument and gate claims without which there is no verdict.
+    undecided
+        What was collected but gave no decision, for the reader.
+    look
+        The look that the decisions are from.
+    emotions, seconds_per_clip
+        For how long it takes to make the clips that an undecided claim needs.
+    """
+    decided = list(decisions)
+    p_gated = gated_p(decided, look)
+    outcome = _settled(decided, expected, undecided, look, p_gated)
+    clips: _Clips = {"emotions": emotions, "seconds_per_clip": seconds_per_clip}
+    return replace(outcome, p_gated=p_gated, needs=_needs(decided, look, clips))
+
+
+class _Clips(TypedDict):
+    emotions: int | None
+    seconds_per_clip: float | None
+
+
+def _needs(decisions: Iterable[Decision], look: Look, clips: _Clips) -> dict[Key, Need]:
+    gates = [d for d in decisions if d.claim.role == "gate"]
+    needs = {key_of(d): need_of(d, look, **clips) for d in gates}
+    return {key: need for key, need in needs.items() if need is not None}
+
+
+def _settled(
+    decided: Sequence[Decision],
+    expected: Sequence[str],
+    undecided: Sequence[str],
+    look: Look,
+    p_gated: Mapping[Key, float],
+) -> Outcome:
+    missing = set(expected) - {d.claim.id for d in decided}
+    open_questions = sorted({*missing, *undecided})
+    broken = [
+        d
+        for d in decided
+        if d.status is Status.INVALID and d.claim.role == "instrument"
+    ]
+    if broken:
+        return _fix(broken)
+    if open_questions:
+        names = ", ".join(open_questions[:5])
+        names += ", ..." if len(open_questions) > 5 else ""
+        return _no_verdict(f"not decided were {names}.")
+    gates = [d for d in decided if d.claim.role == "gate"]
+    invalid = [d for d in gates if d.status is Status.INVALID]
+    if invalid:
+        return _fix(invalid)
+    return _follow(gates, look, p_gated)
+
+
+def _no_verdict(why: str, path: Sequence[Node] = ()) -> Outcome:
+    reason = f"There is no verdict: {why}"
+    return Outcome(verdict=None, reason=reason, path=tuple(path))
+
+
+def _fix(broken: Sequence[Decision]) -> Outcome:
+    # A control fails with what it controls; the cause is named first.
+    broken = sorted(broken, key=lambda d: d.claim.id.endswith(" control"))
+    reason = f"The instrument is broken: {_because(broken[0])}"
+    question = "Is the instrument sound?"
+    path = tuple(Node(node=question, answer="no", because=_because(d)) for d in broken)
+    return Outcome(verdict=Verdict.FIX, reason=reason, path=path)
+
+
+def _follow(
+    gates: Sequence[Decision], look: Look, p_gated: Mapping[Key, float]
+) -> Outcome:
+    question, passed = "Is the instrument sound?", "Every check passed."
+    path = [Node(node=question, answer="yes", because=passed)]
+    for question, claims in _asked(gates):
+        members = [d for d in gates if d.claim.id in claims]
+        if not members:
+            return _no_verdict(f"`{question}` was not answered.", path)
+        worst = max(members, key=_severity)
+        if worst.status is not Status.SUPPORTED:
+            path.append(_node(question, worst))
+            return _stopped(worst, worst.evidence.p, path, look, _because(worst))
+        held = [d for d in members if not _passes(d, look, p_gated)]
+        if held:
+            p, because = p_gated.get(key_of(held[0])), _by_holm(held[0], look, p_gated)
+            answer = str(Status.INCONCLUSIVE)
+            path.append(Node(node=question, answer=answer, because=because))
+            return _stopped(held[0], p, path, look, because)
+        path.append(_node(question, worst))
+        if any(d.evidence.qualifier == TEXT_BORNE for d in members):
+            return _text_borne(path, look)
+    strengths = {d.strength for d in gates}
+    degree = "strong" if strengths == {"strong"} else "at least minimum"
+    reason = f"Music and activations carry the emotion ({degree} effect in every gate)."
+    return Outcome(verdict=Verdict.GO, reason=reason, path=tuple(path))
+
+
+def _asked(gates: Sequence[Decision]) -> list[tuple[str, tuple[str, ...]]]:
+    """The questions of the tree, and one for gates that it does not know."""
+    asked = [(q.text, q.claims) for q in QUESTIONS]
+    known = {claim for _, claims in asked for claim in claims}
+    others = tuple({d.claim.id for d in gates} - known)
+    if others:
+        asked.append(("Does everything else that decides hold?", others))
+    return asked
+
+
+def _node(question: str, decision: Decision) -> Node:
+    answer, because = str(decision.status), _because(decision)
+    return Node(node=question, answer=answer, because=because)
+
+
+def _passes(decision: Decision, look: Look, p_gated: Mapping[Key, float]) -> bool:
+    """Is it still below alpha with the other claims counted?"""
+    if decision.carried_from is not None or look.kind != "planned":
+        return True  # at any other look nothing is supported that was not carried
+    return p_gated.get(key_of(decision), 1.0) < look.alpha
+
+
+def _by_holm(decision: Decision, look: Look, p_gated: Mapping[Key, float]) -> str:
+    """Why a claim that holds alone does not hold with those tested beside it."""
+    p = p_gated.get(key_of(decision), 1.0)
+    return (
+        f"{_because(decision)} Alone it holds; with Holm's correction for the claims "
+        f"tested beside it p = {p:.2g} is not below {look.alpha:g}."
+    )
+
+
+def _stopped(
+    decision: Decision, p: float | None, path: Sequence[Node], look: Look, because: str
+) -> Outcome:
+    verdict, why = _short_of_go(decision, p, look)
+    return Outcome(verdict=verdict, reason=f"{why} {because}", path=tuple(path))
+
+
+def _text_borne(path: Sequence[Node], look: Look) -> Outcome:
+    because = "It is found only where the prompt's words are visible."
+    last = Node(node="Through the music?", answer=TEXT_BORNE, because=because)
+    verdict = Verdict.EXTEND if look.next_samples else Verdict.PIVOT
+    return Outcome(verdict=verdict, reason=because, path=(*path, last))
+
+
+_ORDER = (
+    Status.SUPPORTED,
+    Status.WEAK,
+    Status.INCONCLUSIVE,
+    Status.REFUTED,
+    Status.INVALID,
+)
+
+
+def _severity(decision: Decision) -> int:
+    return _ORDER.index(decision.status)
+
+
+def _short_of_go(
+    decision: Decision, p: float | None, look: Look
+) -> tuple[Verdict, str]:
+    """EXTEND while more samples may still decide, else PIVOT."""
+    if decision.status is Status.REFUTED:
+        return Verdict.PIVOT, "There is no effect."
+    none, effect = decision.claim.thresholds.none, decision.evidence.effect
+    trifling = (
+        none is not None
+        and effect is not None
+        and short_of(decision.claim, effect, none)
+    )
+    if decision.status is Status.WEAK and trifling:
+        return Verdict.PIVOT, "The effect is real but trifling."
+    if look.next_samples is None:
+        return Verdict.PIVOT, "The last planned look is spent."
+    ahead = chances(decision, look, p=p)
+    if ahead is not None and ahead.minimum < settings()["futility"]:
+        return Verdict.PIVOT, (
+            f"More samples are unlikely to decide ({_odds(ahead)}): redesign with "
+            "extreme prompts, longer clips or another model."
+        )
+    odds = "" if ahead is None else f" ({_odds(ahead)})"
+    return Verdict.EXTEND, (
+        f"More samples may decide: {look.next_samples} per emotion are next{odds}."
+    )
+
+
+def _odds(ahead: Chances) -> str:
+    return (
+        f"by {ahead.samples} per emotion the chance is {100 * ahead.trend:.0f} % if "
+        f"the trend goes on, {100 * ahead.minimum:.0f} % if the effect is the claim's "
+        "minimum from here on"
+    )
+
+
+def _because(decision: Decision) -> str:
+    earlier = decision.carried_from
+    at = "" if earlier is None else f" (at look {earlier})"
+    return f"{decision.name}{at}: {decision.because}"
