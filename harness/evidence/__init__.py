@@ -6,7 +6,9 @@ design is a `ClipTable`; effects are in the unit of the claim.
 
 from harness.evidence.acoustics import gap_evidence, match_evidence
 from harness.evidence.common import silence
+from harness.evidence.components import measured_components
 from harness.evidence.dimensions import dimension_evidence
+from harness.evidence.panel import panel_evidence
 from harness.evidence.probes import probe_evidence
 from harness.evidence.signals import control_evidence, layer_evidence, signal_evidence
 
@@ -16,6 +18,8 @@ __all__ = [
     "gap_evidence",
     "layer_evidence",
     "match_evidence",
+    "measured_components",
+    "panel_evidence",
     "probe_evidence",
     "signal_evidence",
     "silence",

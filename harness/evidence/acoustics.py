@@ -77,6 +77,7 @@ def match_evidence(matches: npt.NDArray[np.bool_], table: ClipTable) -> Evidence
     }
     return Evidence(
         effect=found.rate,
+        null=found.shuffled,
         p=found.p,
         smallest_p=found.smallest_p,
         interval=(found.interval.low, found.interval.high),
