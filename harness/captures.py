@@ -1,4 +1,4 @@
-"""What is kept of a clip's activations, once it is generated.
+"""What is kept of a clip beside its audio, once it is generated.
 
 Conventions
 -----------
@@ -24,6 +24,7 @@ __all__ = [
     "STATISTICS",
     "WINDOWED",
     "ClipCapture",
+    "ClipTokens",
     "resolved_name",
     "resolved_shapes",
 ]
@@ -34,6 +35,14 @@ SITES = ("resid_post", "self_attn", "cross_attn", "mlp")
 STATISTICS = ("mean", "variance", "magnitude", "first_step")
 SELF_MAP, CROSS_MAP = "self_attention_map", "cross_attention_map"
 WINDOWED = ("window_mean", "window_variance", "window_magnitude")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipTokens:
+    """What the model wrote and what it read."""
+
+    codes: np.ndarray  # integers (codebooks, frames)
+    text: np.ndarray  # (d_model,) float32: mean over tokens of the text it attended to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +61,7 @@ class ClipCapture:
     not_finite: tuple[tuple[str, int, int], ...]  # (half, layer, first such step)
     # Time-resolved tensors, in a safetensors file that the store takes over.
     resolved: Path | None = None
+    tokens: ClipTokens | None = None
 
 
 def resolved_shapes(

@@ -31,7 +31,7 @@ __all__ = [
     "make_plan",
 ]
 
-ENGINE = 2  # raised whenever the same key would give other bytes
+ENGINE = 3  # raised whenever the same key would give other bytes
 CONTROL_PROMPTS = 5  # prompts per emotion that are always heard with a second seed
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save
 
-from harness.captures import HALVES, ClipCapture, resolved_name
+from harness.captures import HALVES, ClipCapture, ClipTokens, resolved_name
 from harness.models.protocol import ModelCard
 from harness.plan import ClipSpec, Generation, Plan, make_plan
 from harness.prompts import Prompt
@@ -30,6 +30,7 @@ __all__ = [
     "make_audio",
     "make_capture",
     "make_resolved",
+    "make_tokens",
     "plan_of",
     "put_clip",
     "resolved_tensors",
@@ -104,6 +105,17 @@ def make_capture(
         window_magnitude=np.abs(numbers(windowed)),
         steps=(CARD.steps(GENERATION.duration_seconds),) * CARD.layers,
         not_finite=not_finite,
+        tokens=make_tokens(seed),
+    )
+
+
+def make_tokens(seed: int) -> ClipTokens:
+    """Codes of the clip's 5 frames, and a text of the card's width."""
+    rng = np.random.default_rng([seed, 3])
+    frames = CARD.frames(GENERATION.duration_seconds)
+    return ClipTokens(
+        codes=rng.integers(0, CARD.vocabulary, (CARD.codebooks, frames)),
+        text=rng.normal(0, 1, CARD.d_model).astype(np.float32),
     )
 
 

@@ -27,6 +27,7 @@ from clips_for_tests import (
     make_audio,
     make_capture,
     make_resolved,
+    make_tokens,
     plan_of,
     put_clip,
     resolved_tensors,
@@ -34,7 +35,7 @@ from clips_for_tests import (
 )
 from safetensors.numpy import load_file, save_file
 
-from harness.captures import HALVES, ClipCapture
+from harness.captures import HALVES, ClipCapture, ClipTokens
 from harness.files import FileError
 from harness.models.protocol import ModelCard
 from harness.plan import ENGINE
@@ -81,6 +82,39 @@ def test_captures_come_back_to_the_bit(store: Store) -> None:
         np.testing.assert_array_equal(found, expected, strict=True)
         reverse = again.captures(keys[::-1], name)
         np.testing.assert_array_equal(reverse, expected[::-1])
+
+
+def test_codes_and_text_come_back_as_the_model_wrote_and_read_them(
+    store: Store,
+) -> None:
+    again = reopened(store)
+    for clip in CLIPS:
+        tokens = make_tokens(clip.seed)
+        np.testing.assert_array_equal(again.tokens(clip.key).codes, tokens.codes)
+    assert again.tokens(FIRST.key).codes.dtype == np.int16
+    expected = np.stack([make_tokens(c.seed).text for c in CLIPS])
+    found = again.text_embeddings([c.key for c in CLIPS])
+    np.testing.assert_array_equal(found, expected, strict=True)
+
+
+def test_codes_beyond_sixteen_bits_come_back_too(tmp_path: Path) -> None:
+    store = Store(tmp_path, CARD)
+    codes = np.array([[0, 2**15 - 1], [2**15, 70_000]])
+    tokens = ClipTokens(codes=codes, text=np.zeros(3, np.float32))
+    capture = replace(make_capture(FIRST.seed), tokens=tokens)
+    audio = make_audio(FIRST.seed)
+    store.put(FIRST, audio, capture, generation=GENERATION, provenance=PROVENANCE)
+    np.testing.assert_array_equal(store.tokens(FIRST.key).codes, codes)
+
+
+def test_a_clip_without_tokens_says_so(tmp_path: Path) -> None:
+    store = Store(tmp_path, CARD)
+    capture = replace(make_capture(FIRST.seed), tokens=None)
+    audio = make_audio(FIRST.seed)
+    store.put(FIRST, audio, capture, generation=GENERATION, provenance=PROVENANCE)
+    assert store.digests(audio, capture) == store.digests_of(FIRST.key)
+    with pytest.raises(StoreError, match=f"Clip {FIRST.key} has no tokens"):
+        store.tokens(FIRST.key)
 
 
 def test_audio_comes_back_to_sixteen_bits(store: Store) -> None:
@@ -137,7 +171,7 @@ def test_the_same_clip_always_gives_the_same_files(
 def test_digests_are_those_of_the_numbers_that_are_there(store: Store) -> None:
     audio, capture = make_audio(FIRST.seed), make_capture(FIRST.seed)
     there = store.digests_of(FIRST.key)
-    assert set(there) == {"audio", *STATISTICS, *WINDOWED}
+    assert set(there) == {"audio", "codes", "text", *STATISTICS, *WINDOWED}
     assert len(set(there.values())) == len(there)
     assert store.digests(audio, capture) == there
     for name in (*STATISTICS, *WINDOWED):
@@ -145,6 +179,12 @@ def test_digests_are_those_of_the_numbers_that_are_there(store: Store) -> None:
         last = (-1,) * nearly.ndim
         nearly[last] = np.nextafter(nearly[last], np.float32(np.inf))
         found = store.digests(audio, replace(capture, **{name: nearly}))
+        assert {n for n in there if found[n] != there[n]} == {name}
+    for name in ("codes", "text"):
+        numbers = getattr(make_tokens(FIRST.seed), name).copy()
+        numbers.flat[-1] += 1
+        tokens = replace(make_tokens(FIRST.seed), **{name: numbers})
+        found = store.digests(audio, replace(capture, tokens=tokens))
         assert {n for n in there if found[n] != there[n]} == {name}
     found = store.digests(-audio, capture)
     assert {n for n in there if found[n] != there[n]} == {"audio"}
@@ -593,7 +633,7 @@ def test_metadata_follows_what_is_added(store: Store) -> None:
 def test_nothing_that_runs_code_is_written(store: Store) -> None:
     store.write_metadata()
     kinds = {Path(name).suffix for name in tree(store.directory)}
-    assert kinds <= {".json", ".wav", ".csv", ".parquet", ".lock"}
+    assert kinds <= {".json", ".wav", ".csv", ".parquet", ".safetensors", ".lock"}
 
 
 def test_a_clip_that_is_not_finite_comes_back_as_it_was_and_is_named(

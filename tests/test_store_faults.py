@@ -32,6 +32,7 @@ from clips_for_tests import (
     make_audio,
     make_capture,
     make_resolved,
+    make_tokens,
     plan_of,
     put_clip,
     resolved_tensors,
@@ -55,6 +56,7 @@ KINDS = {
     "audio": "audio/{}.wav",
     "captures": "captures/{}.parquet",
     "resolved": "captures/{}.safetensors",
+    "tokens": "tokens/{}.safetensors",
     "records": "records/{}.json",
 }
 
@@ -85,7 +87,12 @@ class FakeSampler:
             batch = clips[start : start + GENERATION.batch_size]
             with self.log.open("a", encoding="utf-8") as log:
                 log.writelines(f"{clip.key}\n" for clip in batch)
-            yield [self._sample(clip) for clip in batch]
+            try:
+                yield [self._sample(clip) for clip in batch]
+            finally:  # as the sampler does: what nobody has taken goes
+                for clip in batch:
+                    for file in self.aside.glob(f".{clip.key}.*"):
+                        file.unlink()
 
     def _sample(self, clip: ClipSpec) -> FakeSample:
         file = make_resolved(clip.seed, self.aside, key=clip.key)
@@ -165,6 +172,9 @@ def wrong_numbers(store: Store, clip: ClipSpec) -> list[str]:
         lambda: np.round(store.audio(clip.key)[0] - audio, 3),
         np.zeros_like(audio),
     )
+    tokens = make_tokens(clip.seed)
+    expected["codes"] = (lambda: store.tokens(key).codes, tokens.codes)
+    expected["text"] = (lambda: store.text_embeddings([key])[0], tokens.text)
     expected["seed"] = (lambda: store.record(clip.key)["seed"], clip.seed)
     wrong = []
     for name, (read, values) in expected.items():

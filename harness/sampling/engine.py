@@ -14,15 +14,16 @@ second, as in audiocraft. Step s feeds sequence position s and predicts position
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from audiocraft.models.lm import LMModel
 from audiocraft.modules.transformer import create_sin_embedding
 from torch import Tensor
 from torch.nn import functional as F
 
-from harness.captures import ClipCapture, resolved_shapes
+from harness.captures import ClipCapture, ClipTokens, resolved_shapes
 from harness.models.protocol import TextCondition
 from harness.plan import CAPTURE, CaptureSpec, Generation
 from harness.sampling.capture import ActivationCapture
@@ -144,10 +145,31 @@ class Decoder:
                 batch.capture.close_step()
                 if on_step is not None:
                     on_step(step + 1, batch.steps)
-            return Decoded(codes=batch.codes(), captures=batch.capture.clips())
+            return _decoded(batch.codes(), batch.capture.clips(), conditions)
         except BaseException:
             self._batch = None  # whoever goes on with less needs its memory
             raise
+
+
+def _decoded(
+    codes: Tensor, captures: list[ClipCapture], conditions: Sequence[TextCondition]
+) -> Decoded:
+    """Each capture with its own codes and text."""
+    host = codes.cpu().numpy()
+    return Decoded(
+        codes=codes,
+        captures=[
+            replace(x, tokens=ClipTokens(codes=c, text=_mean_text(condition)))
+            for x, c, condition in zip(captures, host, conditions, strict=True)
+        ],
+    )
+
+
+def _mean_text(condition: TextCondition) -> np.ndarray:
+    """Mean over tokens of what is attended to, or else of what is put in front."""
+    read = condition.cross if len(condition.cross) else condition.prefix[0]
+    mean: np.ndarray = read.float().mean(0).cpu().numpy()
+    return mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

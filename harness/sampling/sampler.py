@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import platform
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -20,10 +20,13 @@ from harness.files import PARTIAL, FileError, explain
 from harness.models.protocol import Model, TextCondition
 from harness.plan import CAPTURE, CaptureSpec, ClipSpec, Generation
 from harness.sampling.engine import Decoded, Decoder, text_bucket
+from harness.sampling.maps import AttentionMaps
 from harness.sampling.memory import OutOfMemory
 from harness.sampling.resolved import ResolvedWriter
 
 __all__ = ["Sample", "Sampler"]
+
+_Item = TypeVar("_Item")
 
 # What torch's allocator for the CPU, oneDNN, cuBLAS and cuDNN say, without an error of
 # their own kind.
@@ -89,7 +92,7 @@ class Sampler:
             If what is time-resolved cannot be written.
         """
         done = 0
-        for batch in self._micro_batches(clips):
+        for batch in self._together(clips, lambda clip: clip.prompt.text):
             before = done
             done += len(batch)
 
@@ -105,11 +108,48 @@ class Sampler:
                 for file in files:
                     file.unlink(missing_ok=True)
 
-    def _micro_batches(self, clips: Sequence[ClipSpec]) -> Iterator[list[ClipSpec]]:
-        """Clips whose texts have one padded shape, at most a micro-batch at a time."""
-        groups: dict[tuple[int, int], list[ClipSpec]] = {}
-        for clip in clips:
-            groups.setdefault(text_bucket(self._condition(clip)), []).append(clip)
+    def forced(
+        self, passes: Sequence[tuple[str, np.ndarray]], *, early_steps: int
+    ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """Feed codes `(codebooks, frames)` to the model while it reads a text.
+
+        Yields, in any order, the number of a pass, its mean residual stream over all
+        steps and that over the first `early_steps`, both `(layers, halves, d_model)`
+        float32.
+
+        Raises
+        ------
+        OutOfMemory
+            If a micro-batch does not fit.
+        """
+        size = self.generation.batch_size
+        capture = CaptureSpec(windows=1)
+        for batch in self._together(range(len(passes)), lambda i: passes[i][0]):
+            full = batch + [batch[-1]] * (size - len(batch))
+            codes = np.stack([passes[i][1] for i in full]).astype(np.int64)
+            early = _EarlyMean(early_steps)
+            with _memory(size):
+                decoded = self.decoder.decode(
+                    [self._condition(passes[i][0]) for i in full],
+                    [0] * size,
+                    self.generation,
+                    frames=codes.shape[2],
+                    capture=capture,
+                    forced_codes=torch.from_numpy(codes),
+                    on_held=early.add,
+                )
+            for place, index in enumerate(batch):
+                mean = decoded.captures[place].mean[0]
+                yield index, mean, early.of_clip(place)
+
+    def _together(
+        self, items: Iterable[_Item], text_of: Callable[[_Item], str]
+    ) -> Iterator[list[_Item]]:
+        """Items whose texts have one padded shape, at most a micro-batch at a time."""
+        groups: dict[tuple[int, int], list[_Item]] = {}
+        for item in items:
+            bucket = text_bucket(self._condition(text_of(item)))
+            groups.setdefault(bucket, []).append(item)
         size = self.generation.batch_size
         for group in groups.values():
             for start in range(0, len(group), size):
@@ -145,7 +185,7 @@ class Sampler:
         # same.
         size = self.generation.batch_size
         full = batch + [batch[-1]] * (size - len(batch))
-        conditions = [self._condition(clip) for clip in full]
+        conditions = [self._condition(clip.prompt.text) for clip in full]
         frames = self.model.card.frames(self.generation.duration_seconds)
         with ExitStack() as stack:
             on_held = None
@@ -179,8 +219,7 @@ class Sampler:
         unique = secrets.token_hex(4)
         return [self.scratch / f".{clip.key}.{unique}{PARTIAL}" for clip in batch]
 
-    def _condition(self, clip: ClipSpec) -> TextCondition:
-        text = clip.prompt.text
+    def _condition(self, text: str) -> TextCondition:
         if text not in self._conditions:
             self._conditions[text] = self.model.encode_text(text)
         return self._conditions[text]
@@ -196,6 +235,25 @@ class Sampler:
             "device": name,
             "dtype": self.generation.dtype,
         }
+
+
+class _EarlyMean:
+    """Mean activations of a micro-batch over its first steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.total: torch.Tensor | float = 0.0  # (layers, rows, d_model)
+
+    def add(self, first_step: int, held: torch.Tensor, maps: AttentionMaps) -> None:
+        counted = held[: max(0, self.steps - first_step), 0]
+        self.total = self.total + counted.double().sum(0)
+
+    def of_clip(self, place: int) -> np.ndarray:
+        """The clip's two rows, `(layers, halves, d_model)`."""
+        assert isinstance(self.total, torch.Tensor)
+        clips = self.total.shape[1] // 2
+        rows = self.total[:, [place, clips + place]] / self.steps
+        return rows.float().cpu().numpy()
 
 
 @contextmanager

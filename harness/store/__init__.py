@@ -8,6 +8,8 @@ One directory for each model, named by its fingerprint, and engine:
                          audio/metadata.csv         the `audiofolder` convention
                          captures/KEY.parquet       a row for each site, layer, half
                          captures/KEY.safetensors   what is time-resolved, if anything
+                         tokens/KEY.safetensors     its codes, and its text as read
+                         swaps/NAME.safetensors     music under other words
                          features/KEY.json          what was measured on the audio
                          checks/NAME.json           what the instrument was found to be
                          damage.txt                 what was found damaged, and when

@@ -9,10 +9,11 @@ from harness.store.disk import ASIDE, Disk
 from harness.store.metadata import is_our_table
 from harness.store.store import Store
 from harness.store.survey import Shelf, shelves
+from harness.store.swaps import FOLDER, changed_swaps, needed_swaps
 
 __all__ = ["audit", "open_shelf", "unreferenced"]
 
-_OF_CLIPS = ("records", "audio", "captures", "features")
+_OF_CLIPS = ("records", "audio", "captures", "tokens", "features")
 _OTHERS = ("checks", "leases")
 _NOT_OF_CLIPS = ("audio/metadata.csv", "damage.txt")
 
@@ -57,6 +58,7 @@ def _changed(store: Store) -> Iterator[str]:
         for file in sorted(store.disk.names(f"{store.folder}/{folder}")):
             if store.read_vouched(f"{folder}/{file}") is None:
                 yield f"{folder}/{file}"
+    yield from changed_swaps(store)
     if not is_our_table(store):
         yield "audio/metadata.csv"
 
@@ -79,7 +81,7 @@ def unreferenced(store: Store) -> list[str]:
     folders = []
     for folder in disk.folders(top):
         inner = f"{top}/{folder}"
-        if folder in (*_OF_CLIPS, ASIDE):
+        if folder in (*_OF_CLIPS, FOLDER, ASIDE):
             files += [f"{inner}/{name}" for name in disk.names(inner)]
             folders += [f"{inner}/{name}" for name in disk.folders(inner)]
         elif folder not in _OTHERS:
@@ -89,6 +91,7 @@ def unreferenced(store: Store) -> list[str]:
     for record in store.readable():
         own = (f"records/{record['key']}.json", f"features/{record['key']}.json")
         named.update(f"{top}/{name}" for name in (*own, *record["files"]))
+    named.update(f"{top}/{name}" for name in needed_swaps(store))
     lost = [*folders, *(name for name in files if name not in named)]
     return [name for name in sorted(lost) if _idle(store, name)]
 

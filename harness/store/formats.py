@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from harness.captures import HALVES, STATISTICS, WINDOWED, ClipCapture
+from harness.captures import HALVES, STATISTICS, WINDOWED, ClipCapture, ClipTokens
 from harness.files import checksum_bytes
 from harness.store.disk import StoreError
 
@@ -31,8 +31,10 @@ __all__ = [
     "decode_audio",
     "decode_column",
     "decode_tensor",
+    "decode_tokens",
     "encode_audio",
     "encode_capture",
+    "encode_tokens",
     "parquet_parts",
     "tensor_parts",
 ]
@@ -106,6 +108,25 @@ def encode_capture(capture: ClipCapture) -> bytes:
         row_group_size=rows,
     )
     return bytes(sink.getvalue())
+
+
+def encode_tokens(tokens: ClipTokens) -> bytes:
+    """Safetensors with `codes`, of two bytes each where that is enough, and `text`."""
+    from safetensors.numpy import save
+
+    narrow = tokens.codes.astype("<i2")
+    codes = narrow if (narrow == tokens.codes).all() else tokens.codes.astype("<i4")
+    arrays = {"codes": codes, "text": tokens.text.astype("<f4")}
+    content: bytes = save({k: np.ascontiguousarray(v) for k, v in arrays.items()})
+    return content
+
+
+def decode_tokens(content: bytes) -> ClipTokens:
+    """What `encode_tokens` wrote."""
+    from safetensors.numpy import load
+
+    arrays = load(content)
+    return ClipTokens(codes=arrays["codes"], text=arrays["text"])
 
 
 def parquet_parts(content: bytes) -> Parts:

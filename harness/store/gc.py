@@ -11,10 +11,19 @@ from harness.store.audit import open_shelf, unreferenced
 from harness.store.disk import ASIDE, Disk, StoreError
 from harness.store.store import Store
 from harness.store.survey import Shelf, shelves
+from harness.store.swaps import FOLDER
 
 __all__ = ["Choice", "Removal", "removals", "size_below"]
 
-_FOLDERS = ("records", "audio", "captures", "features")
+_FOLDERS = ("records", "audio", "captures", "tokens", "features")
+_FILES = (  # the record first: without it the others are of no clip
+    "records/{}.json",
+    "features/{}.json",
+    "audio/{}.wav",
+    "captures/{}.parquet",
+    "captures/{}.safetensors",
+    "tokens/{}.safetensors",
+)
 _DAY_SECONDS = 86_400
 
 
@@ -57,7 +66,7 @@ class Removal:
         keys = _keys(self.disk, self.shelf)
         self.clips = [k for k in keys if self._is_old(k, choice.older_than_days)]
         self.whole = len(self.clips) == len(keys)
-        for folder in _FOLDERS:
+        for folder in (*_FOLDERS, FOLDER):
             sizes = self.disk.sizes(f"{self.shelf.folder}/{folder}")
             for name, size in sizes.items():
                 key = name.partition(".")[0]
@@ -91,8 +100,7 @@ class Removal:
         if self.store is not None and lease is None:
             return False
         top = self.shelf.folder
-        endings = ("audio/{}.wav", "captures/{}.parquet", "captures/{}.safetensors")
-        for name in ("records/{}.json", "features/{}.json", *endings):
+        for name in _FILES:
             self.disk.remove(f"{top}/{name.format(key)}")
         if lease is not None:
             lease.release()

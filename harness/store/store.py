@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.captures import HALVES, STATISTICS, WINDOWED, ClipCapture
+from harness.captures import HALVES, STATISTICS, WINDOWED, ClipCapture, ClipTokens
 from harness.files import FileError, checksum, checksum_bytes, explain
 from harness.models.protocol import ModelCard
 from harness.plan import ENGINE, ClipSpec, Generation
@@ -25,8 +25,10 @@ from harness.store.formats import (
     decode_audio,
     decode_column,
     decode_tensor,
+    decode_tokens,
     encode_audio,
     encode_capture,
+    encode_tokens,
     parquet_parts,
     tensor_parts,
 )
@@ -176,10 +178,13 @@ class Store(Records):
     def _contents(
         self, clip: ClipSpec, audio: np.ndarray, capture: ClipCapture
     ) -> dict[str, bytes]:
-        return {
+        contents = {
             f"audio/{clip.key}.wav": encode_audio(audio, self.card.sample_rate),
             f"captures/{clip.key}.parquet": encode_capture(capture),
         }
+        if capture.tokens is not None:
+            contents[_tokens_name(clip.key)] = encode_tokens(capture.tokens)
+        return contents
 
     # --- reading ------------------------------------------------------------------
 
@@ -192,6 +197,25 @@ class Store(Records):
     def audio_path(self, key: str) -> Path:
         """A local WAV file with the clip's audio, below `here`."""
         return self.disk.local(f"{self.folder}/audio/{key}.wav")
+
+    def tokens(self, key: str) -> ClipTokens:
+        """The codes that the audio was decoded from, and the text as it was read.
+
+        Raises
+        ------
+        StoreError
+            If the clip is not there or damaged, or was put without them.
+        """
+        name = _tokens_name(key)
+        expected = self.record(key)["files"].get(name)
+        if expected is None:
+            msg = f"Clip {key} has no tokens. Remove it with `gc` and run again."
+            raise StoreError(msg)
+        return decode_tokens(self.checked(key, name, [0, None, expected]))
+
+    def text_embeddings(self, keys: Sequence[str]) -> np.ndarray:
+        """The text of each clip as the model read it, `(clips, d_model)` float32."""
+        return np.stack([t.text for t in self.in_threads(self.tokens, keys)])
 
     def captures(
         self, keys: Sequence[str], statistic: str, *, site: str = "resid_post"
@@ -246,7 +270,12 @@ class Store(Records):
         samples, _ = decode_audio(encode_audio(audio, self.card.sample_rate))
         found = {name: _digest(getattr(capture, name)) for name in _POOLED}
         resolved = {} if capture.resolved is None else tensor_parts(capture.resolved)
-        return {"audio": _digest(samples), **found, **_tensor_digests(resolved)}
+        return {
+            "audio": _digest(samples),
+            **found,
+            **_token_digests(capture.tokens),
+            **_tensor_digests(resolved),
+        }
 
     def digests_of(self, key: str) -> dict[str, str]:
         """The `digests` of a clip that is there.
@@ -258,8 +287,14 @@ class Store(Records):
         """
         samples, _ = self.audio(key)
         found = {name: _digest(self._column(key, name)) for name in _POOLED}
-        resolved = self.record(key)["parts"].get(_resolved_name(key), {})
-        return {"audio": _digest(samples), **found, **_tensor_digests(resolved)}
+        record = self.record(key)
+        there = _tokens_name(key) in record["files"]
+        return {
+            "audio": _digest(samples),
+            **found,
+            **_token_digests(self.tokens(key) if there else None),
+            **_tensor_digests(record["parts"].get(_resolved_name(key), {})),
+        }
 
     def checksum_with_a_changed_byte(self, key: str) -> dict[str, str]:
         """The checksum of a clip's audio, had its last byte been another."""
@@ -329,8 +364,18 @@ def _resolved_name(key: str) -> str:
     return f"captures/{key}.safetensors"
 
 
+def _tokens_name(key: str) -> str:
+    return f"tokens/{key}.safetensors"
+
+
 def _digest(numbers: np.ndarray) -> str:
     return checksum_bytes(np.ascontiguousarray(numbers, dtype="<f4").tobytes())
+
+
+def _token_digests(tokens: ClipTokens | None) -> dict[str, str]:
+    if tokens is None:
+        return {}
+    return {"codes": _digest(tokens.codes), "text": _digest(tokens.text)}
 
 
 def _tensor_digests(parts: Parts) -> dict[str, str]:
