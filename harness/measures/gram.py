@@ -62,13 +62,15 @@ def prompt_gram(
     """
     array = checked_activations(activations)
     prompt = checked_prompts(prompt_of_clip, len(array))
-    order = np.argsort(prompt, kind="stable")
     counts = np.bincount(prompt)
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    turns = _turns(prompt, counts)
     gram = np.empty((array.shape[1], counts.size, counts.size))
     for layer in range(array.shape[1]):
-        units = layer_units(array[order, layer])
-        means = np.add.reduceat(units, starts, axis=0) / counts[:, None]
+        units = layer_units(array[:, layer])
+        means = np.zeros((counts.size, array.shape[2]))
+        for clips in turns:
+            means[prompt[clips]] += units[clips]
+        means /= counts[:, None]
         gram[layer] = means @ means.T
     return gram
 
@@ -97,15 +99,26 @@ def unit_vectors(activations: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return np.stack(layers, axis=1)
 
 
+def _turns(
+    prompt: npt.NDArray[np.intp], counts: npt.NDArray[np.intp]
+) -> list[npt.NDArray[np.intp]]:
+    """The first clip of every prompt, the second of those that have one, and so on."""
+    order = np.argsort(prompt, kind="stable")
+    turn = np.arange(prompt.size) - (np.cumsum(counts) - counts)[prompt[order]]
+    return [order[turn == k] for k in range(counts.max())]
+
+
 def layer_units(layer: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Unit vectors of one layer, shape (clips, d), about their mean."""
     # Relative to the first clip before averaging: identical clips then give exact
     # zeros, and a large common vector costs no digits.
-    centred = layer.astype(np.float64) - layer[0].astype(np.float64)
+    centred = np.subtract(layer, layer[0], dtype=np.float64)
     centred -= centred.mean(axis=0)
     return normalised(centred)
 
 
 def normalised(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Rows scaled to length 1; rows of rounding errors only become zeros."""
     norms = np.linalg.norm(vectors, axis=1)
     zero = norms <= _ZERO * norms.max()
     units: npt.NDArray[np.float64] = vectors / np.where(zero, np.inf, norms)[:, None]
