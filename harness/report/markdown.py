@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from harness.report import numerals, wording
+from harness.report import across, numerals, wording
 from harness.report.record import ClaimRow, Record, grouped, read_record
 
 __all__ = ["escape", "render_markdown"]
@@ -43,7 +43,10 @@ def render_markdown(verdict: Mapping[str, Any]) -> str:
         *_top(record),
         *_path(record),
         f"**Instrument:** {escape(wording.checks_line(record))}.",
+        *_looks(record),
         *_tables(record),
+        *_notes(record),
+        *_ladders(record),
         *_warnings(record),
     ]
     return "\n\n".join(parts) + "\n"
@@ -131,15 +134,44 @@ def _cells(claim: ClaimRow, *, first: bool) -> tuple[str, ...]:
         escape(", ".join(f"{name} {number}" for name, number in limits))
         or numerals.DASH,
         escape(wording.interval(claim)),
-        escape(numerals.p_value(claim.p)),
+        escape(_p_values(claim)),
         wording.sample_size(claim),
         "; ".join(f"{escape(k)}: {escape(v)}" for k, v in wording.documented(claim))
         or numerals.DASH,
     )
 
 
-def _warnings(record: Record) -> list[str]:
-    if not record.warnings:
+def _p_values(claim: ClaimRow) -> str:
+    shown = numerals.p_value(claim.p)
+    return shown if claim.p_gated is None else f"{shown}, gated {across.gated(claim)}"
+
+
+def _looks(record: Record) -> list[str]:
+    looks = across.earlier_looks(record)
+    return _listed("Earlier looks", [across.look_line(look) for look in looks])
+
+
+def _notes(record: Record) -> list[str]:
+    lines = [
+        f"{wording.name_of(claim)}: {'; '.join(across.notes(claim))}"
+        for claim in across.claims_with_notes(record)
+    ]
+    return _listed("What to know of them", lines)
+
+
+def _ladders(record: Record) -> list[str]:
+    lines = []
+    for claim in across.claims_with_ladder(record):
+        rungs = [f"{rung} {found} (p {p})" for rung, found, p in across.ladder(claim)]
+        lines.append(f"{wording.name_of(claim)}: {', '.join(rungs)}")
+    return _listed("Text or music?", lines)
+
+
+def _listed(title: str, lines: list[str]) -> list[str]:
+    if not lines:
         return []
-    lines = "\n".join(f"- {escape(warning)}" for warning in record.warnings)
-    return ["## Warnings", lines]
+    return [f"## {title}", "\n".join(f"- {escape(line)}" for line in lines)]
+
+
+def _warnings(record: Record) -> list[str]:
+    return _listed("Warnings", list(record.warnings))

@@ -22,7 +22,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.report import numerals, wording
+from harness.report import across, numerals, wording
 from harness.report.audio import sounds_of
 from harness.report.markdown import render_markdown
 from harness.report.record import (
@@ -124,6 +124,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["w"] = wording
+    environment.globals["across"] = across
     environment.globals["num"] = numerals
     environment.globals["strip_of"] = interval_strip
     environment.globals["detail_of"] = _detail

@@ -19,14 +19,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness.verdict import need_sentence
+
 __all__ = [
     "KNOWN_SCHEMA",
     "LARGE_FAMILY",
     "VERDICTS",
     "ClaimRow",
     "ClipRow",
+    "LookRow",
     "PathNode",
     "Record",
+    "Rung",
     "finite",
     "grouped",
     "layer_claim",
@@ -72,6 +76,7 @@ def read_record(verdict: Mapping[str, Any]) -> Record:
         design=_mapping(verdict.get("design")),
         claims=tuple(_claim(entry) for entry in _mappings(verdict.get("claims"))),
         clips=tuple(_clip(entry) for entry in _mappings(verdict.get("clips"))),
+        looks=tuple(_look(entry) for entry in _mappings(verdict.get("looks"))),
         warnings=_warnings(verdict),
         environment=_mapping(verdict.get("environment")),
     )
@@ -123,8 +128,44 @@ def _node(entry: Mapping[str, Any]) -> PathNode:
     )
 
 
+def _look(entry: Mapping[str, Any]) -> LookRow:
+    gates = _mapping(entry.get("gates"))
+    return LookRow(
+        number=finite(entry.get("number")),
+        samples=finite(entry.get("samples")),
+        kind=_text(entry.get("kind")),
+        time=_text(entry.get("time")),
+        verdict=_text(entry.get("verdict")),
+        same_data=entry.get("same_data") is True,
+        gates=tuple((name, _text(status)) for name, status in gates.items()),
+    )
+
+
+def _needs(value: object) -> str:
+    """What the claim needs, in words; nothing where the record is not whole."""
+    need = _mapping(value)
+    names = ("prompts", "seeds", "samples", "look", "more_clips", "seconds")
+    numbers = {name: finite(need.get(name)) for name in names}
+    known = [numbers[name] is not None for name in names[:4]]
+    if not need or any(known) != all(known):
+        return ""
+    return need_sentence(numbers)
+
+
+def _rungs(detail: Mapping[str, Any]) -> tuple[Rung, ...]:
+    return tuple(
+        Rung(
+            name=_text(entry.get("rung")) or "unnamed",
+            effect=finite(entry.get("effect")),
+            p=finite(entry.get("p")),
+        )
+        for entry in _mappings(detail.get("ladder"))
+    )
+
+
 def _claim(entry: Mapping[str, Any]) -> ClaimRow:
     limits = _mapping(entry.get("threshold"))
+    detail = _mapping(entry.get("detail"))
     return ClaimRow(
         id=_text(entry.get("id")) or "unnamed",
         member=_text(entry.get("member")),
@@ -146,7 +187,12 @@ def _claim(entry: Mapping[str, Any]) -> ClaimRow:
         as_documented=_mapping(entry.get("as_documented")),
         qualifier=_text(entry.get("qualifier")),
         because=_text(entry.get("because")),
-        detail=_mapping(entry.get("detail")),
+        p_gated=finite(entry.get("p_gated")),
+        needs=_needs(entry.get("needs")),
+        look=finite(entry.get("look")),
+        carried=entry.get("carried") is True,
+        ladder=_rungs(detail),
+        detail={k: v for k, v in detail.items() if k != "ladder"},
     )
 
 
@@ -217,7 +263,34 @@ class ClaimRow:
     as_documented: dict[str, Any]
     qualifier: str
     because: str
+    p_gated: float | None  # with the claims before and beside it counted
+    needs: str  # a sentence; empty where nothing more is needed, or nothing is known
+    look: float | None  # that decided it
+    carried: bool  # whether that was an earlier one
+    ladder: tuple[Rung, ...]
     detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """Where an effect was looked for between text and music, and what was found."""
+
+    name: str
+    effect: float | None
+    p: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookRow:
+    """A look at the question of this run."""
+
+    number: float | None
+    samples: float | None
+    kind: str
+    time: str
+    verdict: str
+    same_data: bool
+    gates: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +321,7 @@ class Record:
     design: dict[str, Any]
     claims: tuple[ClaimRow, ...]
     clips: tuple[ClipRow, ...]
+    looks: tuple[LookRow, ...]
     warnings: tuple[str, ...]
     environment: dict[str, Any]
 

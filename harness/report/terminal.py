@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.report import numerals, wording
+from harness.report import across, numerals, wording
 from harness.report.record import LARGE_FAMILY, ClaimRow, Record, grouped, read_record
 
 __all__ = ["cells", "cut", "summary_lines", "wrapped"]
@@ -22,7 +22,8 @@ __all__ = ["cells", "cut", "summary_lines", "wrapped"]
 _Row = tuple[str, tuple[str, ...] | str]
 
 _GAP = "  "
-_HEADINGS = ("status", "value", "interval", "p", "n/clips")  # n counts prompts
+_HEADINGS = ("status", "value", "interval", "p", "gated", "n/clips")
+_GATED = 4  # shown where there is any; n counts prompts
 _LONGEST_UNIT = 10
 _SHORTEST_NAME = 24  # narrower than this, a claim's name says nothing
 
@@ -62,7 +63,9 @@ def summary_lines(
         *_top(record, width=width),
         *_path(record, width=width),
         *wrapped(f"instrument: {wording.checks_line(record)}", width=width),
+        *_looks(record, width=width),
         *_claims(record, width=width),
+        *_beside(record, width=width),
         *_bottom(record, width=width, report=report),
     ]
 
@@ -152,24 +155,46 @@ def _path(record: Record, *, width: int) -> list[str]:
     return [cut(_plain(step), width=width) for step in steps]
 
 
+def _looks(record: Record, *, width: int) -> list[str]:
+    said = [across.look_line(look) for look in across.earlier_looks(record)]
+    return [cut(_plain(f"earlier: {line}"), width=width) for line in said]
+
+
+def _beside(record: Record, *, width: int) -> list[str]:
+    """What is to be said of claims beside their numbers, a line or two of each."""
+    lines = [""]
+    for claim in across.claims_with_notes(record):
+        text = f"{wording.name_of(claim)}: {'; '.join(across.notes(claim))}"
+        lines += wrapped(text, width=width, indent="  ")
+    for claim in across.claims_with_ladder(record):
+        rungs = [f"{rung} {found} (p {p})" for rung, found, p in across.ladder(claim)]
+        text = f"{wording.name_of(claim)}, text or music: {', '.join(rungs)}"
+        lines += wrapped(numerals.ascii_only(text), width=width, indent="  ")
+    return lines if len(lines) > 1 else []
+
+
 def _claims(record: Record, *, width: int) -> list[str]:
+    gated = across.has_gated(record)
+    headings = _kept(_HEADINGS, gated=gated)
     shown = (("gates", record.gates), ("panel", record.panel))
-    tables = {title: _rows(claims) for title, claims in shown if claims}
+    tables = {title: _rows(claims, gated=gated) for title, claims in shown if claims}
     if not tables:
         return wrapped("no gate claim has been decided", width=width)
     numbers = [
         row for rows in tables.values() for _, row in rows if not isinstance(row, str)
     ]
-    sizes = [
-        max(map(cells, column)) for column in zip(_HEADINGS, *numbers, strict=True)
-    ]
+    sizes = [max(map(cells, column)) for column in zip(headings, *numbers, strict=True)]
     lines: list[str] = []
     for title, rows in tables.items():
-        lines += ["", *_table(title, rows, sizes=sizes, width=width)]
+        lines += ["", *_table(title, rows, headings, sizes=sizes, width=width)]
     return lines
 
 
-def _rows(claims: tuple[ClaimRow, ...]) -> list[_Row]:
+def _kept(columns: tuple[str, ...], *, gated: bool) -> tuple[str, ...]:
+    return columns if gated else columns[:_GATED] + columns[_GATED + 1 :]
+
+
+def _rows(claims: tuple[ClaimRow, ...], *, gated: bool) -> list[_Row]:
     """Name the rows of a table; a family has a row of its own, which sums it up."""
     rows: list[_Row] = []
     for family in grouped(claims):
@@ -177,11 +202,13 @@ def _rows(claims: tuple[ClaimRow, ...]) -> list[_Row]:
         name = wording.name_of(first) if alone else first.id
         title = _plain(f"{name}: {first.statement}".rstrip(": "))
         if alone:
-            rows.append((title, _numbers(first)))
+            rows.append((title, _kept(_numbers(first), gated=gated)))
             continue
         rows.append((title, _summed_up(family)))
         for claim in family if len(family) <= LARGE_FAMILY else ():
-            rows.append((f"  {_plain(claim.member)}", _numbers(claim)))
+            rows.append(
+                (f"  {_plain(claim.member)}", _kept(_numbers(claim), gated=gated))
+            )
     return rows
 
 
@@ -201,6 +228,7 @@ def _numbers(claim: ClaimRow) -> tuple[str, ...]:
         _value(claim),
         wording.interval(claim),
         numerals.p_value(claim.p),
+        across.gated(claim),
         wording.sample_size(claim).replace(" ", ""),
     )
     return tuple(numerals.ascii_only(_plain(text)) for text in texts)
@@ -213,11 +241,16 @@ def _value(claim: ClaimRow) -> str:
 
 
 def _table(
-    title: str, rows: Sequence[_Row], *, sizes: Sequence[int], width: int
+    title: str,
+    rows: Sequence[_Row],
+    headings: Sequence[str],
+    *,
+    sizes: Sequence[int],
+    width: int,
 ) -> list[str]:
     """Lay out a table: in line where names fit, else stacked, else wrapped."""
     room = width - sum(sizes) - len(_GAP) * len(sizes)
-    lines = _row_lines(title, _HEADINGS, sizes=sizes, room=room, width=width)
+    lines = _row_lines(title, headings, sizes=sizes, room=room, width=width)
     for name, numbers in rows:
         if isinstance(numbers, str):
             lines += _family_lines(name, numbers, width=width)

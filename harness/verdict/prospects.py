@@ -133,17 +133,16 @@ def need_sentence(need: Mapping[str, Any]) -> str:
     """
     if need.get("prompts") is None:
         return f"needs more prompts than the {PLANNED[-1]} clips of the last look have"
-    seeds = need["seeds"]
-    clips = "1 clip" if seeds == 1 else f"{seeds} clips"
+    clips = "1 clip" if need["seeds"] == 1 else f"{need['seeds']:.0f} clips"
     text = (
-        f"needs {need['prompts']} prompts x {clips} per emotion: "
-        f"look {need['look']} at {need['samples']}"
+        f"needs {need['prompts']:.0f} prompts x {clips} per emotion: "
+        f"look {need['look']:.0f} at {need['samples']:.0f}"
     )
     if need.get("more_clips") is None:
         return text
     time = need.get("seconds")
     how_long = "time unknown" if time is None else f"about {_duration(time)}"
-    return f"{text}; {need['more_clips']} more clips, {how_long}"
+    return f"{text}; {need['more_clips']:.0f} more clips, {how_long}"
 
 
 def clips_of(samples: int) -> int:

@@ -1,0 +1,84 @@
+"""What stands around a claim: the other claims, other looks, what is still needed.
+
+The same sentences in HTML, Markdown and plain text.
+"""
+
+from __future__ import annotations
+
+from harness.report.numerals import DASH, count, date, p_value
+from harness.report.record import ClaimRow, LookRow, Record
+from harness.report.wording import in_unit
+
+__all__ = [
+    "carried",
+    "claims_with_ladder",
+    "claims_with_notes",
+    "earlier_looks",
+    "gated",
+    "has_gated",
+    "ladder",
+    "look_line",
+    "notes",
+]
+
+
+def has_gated(record: Record) -> bool:
+    """Does any claim have a p-value that counts the claims before and beside it?"""
+    return any(claim.p_gated is not None for claim in record.claims)
+
+
+def gated(claim: ClaimRow) -> str:
+    """Write the gated p-value, or a dash where the claim was not reached."""
+    return p_value(claim.p_gated)
+
+
+def carried(claim: ClaimRow) -> str:
+    """Say at which earlier look the claim was supported, if it was not tested again."""
+    if not claim.carried:
+        return ""
+    at = "an earlier look" if claim.look is None else f"look {count(claim.look)}"
+    return f"supported at {at}, not tested again"
+
+
+def notes(claim: ClaimRow) -> tuple[str, ...]:
+    """List what has to be said of a claim beside its numbers."""
+    qualifier = claim.qualifier if claim.status in ("supported", "weak") else ""
+    return tuple(said for said in (carried(claim), qualifier, claim.needs) if said)
+
+
+def claims_with_notes(record: Record) -> tuple[ClaimRow, ...]:
+    """Gates and panel of which something has to be said beside their numbers."""
+    return tuple(c for c in (*record.gates, *record.panel) if notes(c))
+
+
+def ladder(claim: ClaimRow) -> tuple[tuple[str, str, str], ...]:
+    """List where the effect was looked for, text first, as (rung, effect, p)."""
+    return tuple(
+        (
+            rung.name,
+            DASH if rung.effect is None else in_unit(rung.effect, claim),
+            p_value(rung.p),
+        )
+        for rung in claim.ladder
+    )
+
+
+def claims_with_ladder(record: Record) -> tuple[ClaimRow, ...]:
+    """Claims of which it was asked whether they came through text or music."""
+    return tuple(claim for claim in record.claims if claim.ladder)
+
+
+def earlier_looks(record: Record) -> tuple[LookRow, ...]:
+    """Looks at other data than this run's, oldest first."""
+    return tuple(look for look in record.looks if not look.same_data)
+
+
+def look_line(look: LookRow) -> str:
+    """Describe an earlier look in one line."""
+    kind = "look" if look.kind in ("", "planned") else f"{look.kind} look"
+    number = "" if look.number is None else f" {count(look.number)}"
+    clips = "" if look.samples is None else f", {count(look.samples)} clips per emotion"
+    when = f", {date(look.time)}" if look.time else ""
+    verdict = look.verdict or "no verdict"
+    gates = ", ".join(f"{name} {status}" for name, status in look.gates)
+    return f"{kind}{number}{clips}{when}: {verdict}" + (f"; {gates}" if gates else "")
