@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -42,6 +45,53 @@ def test_copies_of_a_column_cost_nothing() -> None:
     values = np.random.default_rng(2).normal(size=(200, 1))
     copies = np.tile(values, 48) * np.arange(1, 49)
     assert max_t(copies, exact=False).p_any == p_value(values[:, 0])
+
+
+def test_the_exact_p_of_a_maximum_agrees_with_scipy() -> None:
+    rng = np.random.default_rng(4)
+    values = np.cumsum(rng.normal(size=(9, 3)), axis=1)
+    values[:4] += [0.0, 1.0, 0.5]
+    rows = relabelings(np.repeat([0, 1], [4, 5]), count=200, rng=rng)
+    gaps = np.stack(
+        [values[r == 0].mean(axis=0) - values[r == 1].mean(axis=0) for r in rows.labels]
+    )
+    centre, spread = gaps.mean(axis=0), gaps.std(axis=0)
+
+    def largest(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> float:
+        one, other = np.asarray(first, int), np.asarray(second, int)
+        gap = values[one].mean(axis=0) - values[other].mean(axis=0)
+        return float(((gap - centre) / spread).max())
+
+    oracle = stats.permutation_test(
+        (np.arange(4), np.arange(4, 9)),
+        largest,
+        n_resamples=np.inf,
+        alternative="greater",
+        vectorized=False,
+    )
+    assert rows.exact
+    found = max_t(gaps, exact=True)
+    assert found.p_any == pytest.approx(oracle.pvalue, abs=1e-12)
+    assert 1 / 126 < found.p_any < 1
+
+
+@pytest.mark.parametrize("offset", [0.0, 1.0, 1e8])
+def test_rows_that_tie_up_to_rounding_tie_whatever_they_stand_on(offset: float) -> None:
+    rng = np.random.default_rng(6)
+    half = rng.normal(size=(50, 3))
+    # Every value comes twice, with another rounding; the observed one is the largest.
+    half[0, 1] = 9.0
+    pairs = np.concatenate([half, half * (1 + 4e-16)])
+    statistics = offset + pairs + offset * rng.normal(0, 1e-16, pairs.shape)
+    assert max_t(statistics, exact=True).p_any == 2 / 100
+
+
+def test_a_column_of_little_spread_takes_no_power_from_the_others() -> None:
+    statistics = np.random.default_rng(7).normal(size=(200, 2))
+    statistics[0, 0] = 4.5
+    statistics[1:, 0] = np.minimum(statistics[1:, 0], 3.5)
+    statistics[:, 1] = 1.0 + 1e-8 * np.clip(statistics[:, 1], -3, 3)
+    assert max_t(statistics, exact=False).p[0] == 1 / 200
 
 
 def test_a_column_that_never_changes_gets_p_1_and_never_wins() -> None:

@@ -134,6 +134,87 @@ def test_the_smallest_attainable_p_is_that_of_the_design_table(
     assert smallest == pytest.approx(expected, rel=0.04)
 
 
+@pytest.mark.parametrize(
+    ("emotions", "prompts", "matched", "distinct", "symmetries"),
+    [
+        (2, 3, False, 20, 2),
+        (2, 5, False, 252, 2),
+        (2, 6, False, 924, 2),
+        (2, 8, False, 12_870, 2),
+        (2, 3, True, 2**3, 2),
+        (2, 8, True, 2**8, 2),
+        (4, 3, False, 369_600, 24),
+        (4, 5, False, 11_732_745_024, 24),
+        (4, 3, True, 24**3, 24),
+        (3, 4, True, 6**4, 6),
+    ],
+)
+def test_relabelings_of_a_design_are_counted_exactly(
+    emotions: int, prompts: int, matched: bool, distinct: int, symmetries: int
+) -> None:
+    emotion, template = _bank(emotions, prompts)
+    rows = relabelings(
+        emotion,
+        template=template if matched else None,
+        count=1000,
+        rng=np.random.default_rng(0),
+    )
+    assert (rows.distinct, rows.symmetries) == (distinct, symmetries)
+    assert rows.exact == (distinct <= 1000)
+    assert len(rows.labels) == min(distinct, 1000)
+
+
+def test_cohorts_cost_relabelings_and_the_smallest_p_says_so() -> None:
+    emotion, cohort = np.tile([0, 1], 6), np.repeat([0, 1], 6)
+    # 6 of 12 freely; 3 of 6 twice within cohorts.
+    assert smallest_attainable_p(emotion) == 2 / 924
+    assert smallest_attainable_p(emotion, cohort=cohort) == 2 / 400
+    rows = relabelings(emotion, cohort=cohort, count=400, rng=np.random.default_rng(0))
+    assert rows.exact
+    assert (rows.labels.reshape(400, 2, 6).sum(axis=2) == 3).all()
+    # Swapping names in one cohort only is a relabeling, but no symmetry.
+    assert (rows.symmetries, rows.smallest_p) == (2, 2 / 400)
+
+
+@given(
+    emotion=st.lists(st.integers(0, 2), min_size=3, max_size=6),
+    data=st.data(),
+)
+@settings(deadline=None, max_examples=60)
+def test_enumeration_agrees_with_trying_every_order(
+    emotion: list[int], data: st.DataObject
+) -> None:
+    size = len(emotion)
+    groups = st.lists(st.integers(0, 1), min_size=size, max_size=size)
+    template, cohort = data.draw(groups), data.draw(groups)
+    codes = np.unique(emotion, return_inverse=True)[1]
+    blocks = list(zip(template, cohort, strict=True))
+
+    def contents(labels: Any) -> list[Any]:
+        return sorted(zip(blocks, labels, strict=True))
+
+    allowed = {
+        order
+        for order in permutations(codes.tolist())
+        if contents(order) == contents(codes.tolist())
+    }
+    if len(allowed) == 1:
+        return
+    rows = relabelings(
+        emotion,
+        template=template,
+        cohort=cohort,
+        count=1000,
+        rng=np.random.default_rng(0),
+    )
+    assert sorted(map(tuple, rows.labels.tolist())) == sorted(allowed)
+    renamed = {
+        tuple(int(names[code]) for code in codes)
+        for names in permutations(range(int(codes.max()) + 1))
+    }
+    assert rows.symmetries == len(renamed & allowed)
+
+
 def test_a_directed_statistic_can_reach_half_the_p_of_a_symmetric_one() -> None:
     emotion, template = _bank(2, 5)
     directed = smallest_attainable_p(emotion, template=template, symmetric=False)
@@ -244,6 +325,7 @@ def test_an_unknown_alternative_is_refused() -> None:
         ([0, 1, 1], [0, 0], 10, "`template` must have shape"),
         ([[0, 1]], None, 10, "`emotion` must have shape"),
         ([0, 1], None, 1, "`count` must be at least 2"),
+        (list(range(129)), None, 10, "128 emotions or fewer, got 129"),
     ],
 )
 def test_designs_without_relabelings_are_refused(

@@ -48,12 +48,9 @@ def max_t(statistics: npt.NDArray[np.float64], *, exact: bool) -> MaxT:
         If a statistic is not finite or fewer than 2 rows are given.
     """
     values = check_statistics(statistics)
-    studentised = _studentised(values)
-    largest = studentised.max(axis=1)
-    finite = np.isfinite(largest)
-    tolerance = TIE * np.abs(largest[finite]).max(initial=0.0)
-    reached = largest[:, None] >= studentised[0] - tolerance
-    p: npt.NDArray[np.float64] = reached.mean(axis=0)
+    studentised, tolerance = _studentised(values)
+    largest = (studentised + tolerance).max(axis=1)
+    p: npt.NDArray[np.float64] = (largest[:, None] >= studentised[0]).mean(axis=0)
     return MaxT(
         p=p,
         p_any=float(p.min()),
@@ -63,14 +60,18 @@ def max_t(statistics: npt.NDArray[np.float64], *, exact: bool) -> MaxT:
     )
 
 
-def _studentised(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(value - mean) / SD per column; minus infinity where a column never changes."""
-    spread = values.max(axis=0) - values.min(axis=0)
-    varies = spread > TIE * np.abs(values).max(axis=0)
-    out = np.full(values.shape, -np.inf)
-    varying = values[:, varies]
-    out[:, varies] = (varying - varying.mean(axis=0)) / varying.std(axis=0)
-    return out
+def _studentised(
+    values: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(value - mean) / SD per column, and how far apart two of them are still equal.
+
+    A column that never changes is minus infinity.
+    """
+    tolerance = TIE * np.abs(values).max(axis=0)
+    varies = np.ptp(values, axis=0) > tolerance
+    spread = np.where(varies, values.std(axis=0), 1.0)
+    studentised = np.where(varies, (values - values.mean(axis=0)) / spread, -np.inf)
+    return studentised, tolerance / spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

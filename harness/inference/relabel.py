@@ -207,7 +207,14 @@ def _codes(emotion: npt.ArrayLike) -> npt.NDArray[np.int8]:
     if values.ndim != 1 or not values.size:
         msg = f"`emotion` must have shape (prompts,), got {values.shape}."
         raise InferenceError(msg)
-    return np.unique(values, return_inverse=True)[1].astype(np.int8)
+    codes = np.unique(values, return_inverse=True)[1]
+    if codes.max() > np.iinfo(np.int8).max:
+        msg = (
+            f"`emotion` must name 128 emotions or fewer, got {codes.max() + 1}."
+            " Give the emotion of each prompt, not its number."
+        )
+        raise InferenceError(msg)
+    return codes.astype(np.int8)
 
 
 def _blocks(
