@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -306,18 +307,39 @@ def test_the_suite_is_everything_that_decides() -> None:
     assert len(suite_digest()) == 16
 
 
-def test_repetitions_run_in_processes_of_their_own(tmp_path: Path) -> None:
-    """The real program, twice in one process: too few clips are never evidence."""
+def test_one_process_runs_the_real_program_again_and_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(repetitions, "suite_digest", lambda: "as it is now")
+    tries = [_repetition(tmp_path, number=n, looks=(1,), duration=2.0) for n in (0, 1)]
     said: list[str] = []
-    tries = [_repetition(tmp_path, number=n, looks=(2,), duration=2.0) for n in (0, 1)]
     repetitions.repeat(tries, processes=1, say=said.append)
     assert [line.split(":")[0] for line in said] == ["1 of 2", "2 of 2"]
     for repetition in tries:
-        (verdict,) = _taken(repetition)
+        (verdict,) = verdicts_of(repetition, "as it is now")
         assert verdict["design"]["seed"] == repetition.number
-        assert verdict["verdict"] != "GO"
+        assert verdict["verdict"] != "GO"  # one clip is never evidence
     repetitions.repeat(tries, processes=1, say=said.append)
     assert len(said) == 2
+
+
+def test_after_its_minutes_no_more_is_begun(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """But the first of each model is: a table must say something of all."""
+    monkeypatch.setattr(repetitions, "_pool", lambda size: ThreadPoolExecutor(1))
+    monkeypatch.setattr(repetitions, "_run", lambda repetition, suite: str(repetition))
+    tries = [
+        Repetition(model=model, number=number, place=tmp_path)
+        for number in range(50)
+        for model in ("deaf", "encodes")
+    ]
+    said: list[str] = []
+    repetitions.repeat(tries, minutes=0.0, say=said.append)
+    assert {line.split(": ")[1] for line in said} >= {"deaf 0", "encodes 0"}
+    assert len(said) < 50
+    repetitions.repeat(tries, say=said.append)
+    assert len(said) > 100
 
 
 def test_a_phantom_without_a_truth_is_refused(tmp_path: Path) -> None:

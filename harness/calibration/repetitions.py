@@ -20,8 +20,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,9 +74,12 @@ def repeat(
     repetitions: Iterable[Repetition],
     *,
     processes: int = 1,
+    minutes: float | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
     """Run what is not there yet, in `processes` processes of one thread each.
+
+    After `minutes` no more are begun; the first of each model is run in any case.
 
     Raises
     ------
@@ -85,10 +88,15 @@ def repeat(
     """
     suite = suite_digest()
     missing = [r for r in repetitions if _to_be_run(r, suite)]
-    failed = []
+    failed: list[RepetitionError] = []
+    started = time.monotonic()
     with _one_thread_each(), _pool(min(processes, len(missing)) or 1) as pool:
-        running = [pool.submit(_run, r, suite) for r in missing]
+        running = {pool.submit(_run, r, suite): r for r in missing}
         for done, future in enumerate(as_completed(running), start=1):
+            if minutes is not None and time.monotonic() > started + 60 * minutes:
+                _leave_for_another_time(running)
+            if future.cancelled():
+                continue
             error = future.exception()
             if error is not None and not isinstance(error, RepetitionError):
                 raise error
@@ -98,6 +106,14 @@ def repeat(
     if failed:
         msg = f"{len(failed)} of {len(missing)} came to no verdict. {failed[0]}"
         raise RepetitionError(msg)
+
+
+def _leave_for_another_time(running: Mapping[Future[str], Repetition]) -> None:
+    tried = set()
+    for future, repetition in running.items():
+        if repetition.model in tried:
+            future.cancel()  # those that run already go on
+        tried.add(repetition.model)
 
 
 def verdicts_of(repetition: Repetition, suite: str) -> list[dict[str, Any]]:

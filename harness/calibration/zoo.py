@@ -45,6 +45,7 @@ def visit(
     looks: Sequence[int] = FIRST_LOOK,
     place: Path = PLACE,
     keep: bool = True,
+    minutes: float | None = None,
     say: Callable[[str], None] = print,
 ) -> list[Found]:
     """Run what is missing of `repetitions` of each phantom, and gather what is there.
@@ -64,7 +65,7 @@ def visit(
         for number in range(repetitions)
         for model in models
     ]
-    repeat(wanted, processes=processes, say=say)
+    repeat(wanted, processes=processes, minutes=minutes, say=say)
     return gather(models, looks=looks, place=place)
 
 
