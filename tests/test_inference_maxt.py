@@ -77,7 +77,7 @@ def test_the_exact_p_of_a_maximum_agrees_with_scipy() -> None:
 
 @pytest.mark.parametrize("offset", [0.0, 1.0, 1e8])
 def test_rows_that_tie_up_to_rounding_tie_whatever_they_stand_on(offset: float) -> None:
-    rng = np.random.default_rng(6)
+    rng = np.random.default_rng(9)
     half = rng.normal(size=(50, 3))
     # Every value comes twice, with another rounding; the observed one is the largest.
     half[0, 1] = 9.0

@@ -96,8 +96,10 @@ def emotion_signals(
     total = weights.sum(axis=1)[:, None]
     out = np.empty((len(rows), len(gram)))
     columns = np.ascontiguousarray(rows.T)
-    for part in _chunks(len(rows), pairs[0].size):
-        within = weights @ _same(columns[:, part])
+    chunks = list(_chunks(len(rows), pairs[0].size))
+    same = np.empty((pairs[0].size, chunks[0].stop if chunks else 0))
+    for part in chunks:
+        within = weights @ _compare(columns[:, part], same)
         out[part] = _difference(within, total - within).T
     return out
 
@@ -207,15 +209,17 @@ def _difference(
     return difference
 
 
-def _same(columns: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def _compare(
+    columns: npt.NDArray[Any], out: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     """Whether the labels of a pair agree, shape (pairs, relabelings), as 0. and 1.
 
     `columns` has shape (prompts, relabelings); pairs are in the order of
-    `np.triu_indices`, so that each prompt is compared with all after it at once.
+    `np.triu_indices`, so that each prompt is compared with all after it at once. `out`
+    is filled as far as there are relabelings: new memory would cost more than this.
     """
     prompts, rows = columns.shape
-    same = np.empty((prompts * (prompts - 1) // 2, rows))
-    start = 0
+    same, start = out[:, :rows], 0
     for first in range(prompts - 1):
         stop = start + prompts - 1 - first
         same[start:stop] = columns[first] == columns[first + 1 :]
