@@ -161,9 +161,7 @@ def test_what_is_needed_in_words(changes: dict[str, Any], said: str) -> None:
     assert said in record.claims[0].needs
 
 
-@pytest.mark.parametrize(
-    "broken", [{"seeds": None}, {"look": "two"}, {"prompts": None}]
-)
+@pytest.mark.parametrize("gap", [{"seeds": None}, {"look": "two"}, {"prompts": None}])
 def test_half_a_need_is_not_said(gap: dict[str, Any]) -> None:
     record = read_record({"claims": [{"id": "x", "needs": {**NEEDS, **gap}}]})
     assert record.claims[0].needs == ""
