@@ -5,4 +5,5 @@ pytest_plugins = [
     "fixtures.clips",
     "fixtures.activations",
     "fixtures.audio",
+    "fixtures.looks",
 ]

@@ -163,7 +163,7 @@ def _where(group: pytest.OptionGroup) -> None:
     add(
         "--report-dir",
         metavar="DIR",
-        default="reports/latest",
+        default=DEFAULTS.report_dir,
         help="where verdict and report are written (default: %(default)s)",
     )
     add(

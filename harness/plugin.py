@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ import pytest
 
 from harness.claims import Claim, load_claims
 from harness.files import FileError
+from harness.header import header_lines, rerun_line
+from harness.history import past_looks, supported
 from harness.inference import InferenceError
+from harness.ledger import LedgerError
 from harness.measures.dimensions import DimensionError
 from harness.measures.probe import ProbeError
 from harness.measures.similarity import SimilarityError
@@ -28,7 +32,8 @@ from harness.request import Request
 from harness.run import Run, RunError, open_run
 from harness.sampling.devices import take_gpu
 from harness.sampling.workers import WorkerError, refuse_private
-from harness.session import DESELECTED, DecidingSession, weeks_of
+from harness.session import CARRIED, DESELECTED, DecidingSession, weeks_of
+from harness.store import StoreError
 from harness.verdict import BrokenInstrument, Decision, Evidence, Status, decide
 
 __all__ = ["RUN"]
@@ -40,6 +45,8 @@ _CALIBRATION = "hypotheses/calibration"
 # What a measure says when the design or the data cannot carry it: invalid, not failed.
 _INVALIDATING = (
     BrokenInstrument,
+    LedgerError,
+    StoreError,
     InferenceError,
     DimensionError,
     ProbeError,
@@ -77,6 +84,10 @@ def pytest_cmdline_main(config: pytest.Config) -> int | pytest.ExitCode | None:
         return pytest.main(["-c", str(ours), *map(str, config.invocation_params.args)])
     if config.option.plan_only is not None:
         return _write_plan_only(config, Path(config.option.plan_only))
+    if getattr(config.option, "lf", False) and _aims_at_claims(config):
+        # pytest's own would skip whole files, and with them the instrument checks.
+        config.option.lf = False
+        config.option.skeptic_rerun = True
     return None
 
 
@@ -91,7 +102,7 @@ def _write_plan_only(config: pytest.Config, path: Path) -> pytest.ExitCode:
     command = f"python -m harness.sampling --plan {shlex.quote(str(path))}"
     if request.store != Request().store:
         command += f" --store {shlex.quote(request.store)}"
-    for line in run.header():
+    for line in header_lines(run):
         print(line)
     print(f"plan: {path}: {len(run.plan.clips)} clips, {run.missing()} are missing")
     print(f"generate them with any number of: {command}")
@@ -174,6 +185,17 @@ def _claim_of(item: pytest.Item) -> Claim | None:
     return None
 
 
+def _claim_id(item: pytest.Item) -> str | None:
+    """The claim that the test decides, if it is no control."""
+    marker = item.get_closest_marker("claim")
+    return None if marker is None else marker.args[0]
+
+
+def _member(item: pytest.Item) -> str | None:
+    spec = getattr(item, "callspec", None)
+    return spec.id if spec else None
+
+
 # --- the session --------------------------------------------------------------------
 
 
@@ -222,10 +244,35 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         run = open_run(request)
         config.stash[RUN] = run
         if not hasattr(config, "workerinput"):  # an xdist worker decides nothing
-            deciding = DecidingSession(run, Path(config.getoption("--report-dir")))
+            deciding = DecidingSession(run, carried=_carried(config, run))
             config.pluginmanager.register(deciding, "skeptic-session")
     except (RunError, WorkerError) as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def _carried(config: pytest.Config, run: Run) -> list[dict[str, Any]]:
+    """With `--lf`, what an earlier look supported; workers find it in the options."""
+    carried: list[dict[str, Any]] = []
+    if getattr(config.option, "skeptic_rerun", False):
+        with suppress(LedgerError):  # the claim that looks are counted says so
+            carried = supported(past_looks(run.ledger.entries(), run.question))
+    config.option.skeptic_carried = [[c["id"], c["member"]] for c in carried]
+    return carried
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """With `--lf`, leave out the tests of claims that an earlier look supported."""
+    carried = getattr(config.option, "skeptic_carried", [])
+    if not carried or RUN not in config.stash:
+        return
+    left_out = [i for i in items if [_claim_id(i), _member(i)] in carried]
+    for item in left_out:
+        item.stash[CARRIED] = True
+    items[:] = [item for item in items if CARRIED not in item.stash]
+    config.hook.pytest_deselected(items=left_out)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
@@ -238,7 +285,10 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     run = config.stash.get(RUN, None)
-    return [] if run is None else run.header()
+    if run is None:
+        return []
+    rerun = getattr(config.option, "skeptic_rerun", False)
+    return [*header_lines(run), *([rerun_line(run)] if rerun else [])]
 
 
 @pytest.fixture(scope="session")
@@ -265,9 +315,11 @@ def _decision(item: pytest.Item, evidence: Evidence) -> Decision:
     if claim is None:
         msg = f"{item.nodeid} decides a claim but has no @pytest.mark.claim(id)."
         raise pytest.UsageError(msg)
-    spec = getattr(item, "callspec", None)
-    member = spec.id if spec else None
-    decision = decide(claim, evidence, item.config.stash[RUN].look, member=member)
+    run = item.config.stash[RUN]
+    # What says nothing about the claim is no look at the data.
+    mute = claim.role == "instrument" or evidence.problem is not None
+    look = run.planned if mute else run.look
+    decision = decide(claim, evidence, look, member=_member(item))
     item.stash[_DECISION] = decision
     item.user_properties += [("claim", claim.id), ("status", str(decision.status))]
     return decision

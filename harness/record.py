@@ -15,10 +15,12 @@ from typing import Any
 
 from harness.claims import acoustic_rules, load_claims
 from harness.files import FileError, write_json
-from harness.ledger import Ledger, LedgerError, data_digest
+from harness.history import looks_record, past_looks, write_result
+from harness.inference.looks import Look
+from harness.ledger import LedgerError
 from harness.measures.emotion_rules import follows
 from harness.run import Run, RunError
-from harness.verdict import Decision, Outcome, Verdict, plain, settle
+from harness.verdict import Decision, Outcome, Status, Verdict, plain, settle
 
 __all__ = ["VerdictRecord"]
 
@@ -26,9 +28,10 @@ __all__ = ["VerdictRecord"]
 class VerdictRecord:
     """The record of one run, under `directory`."""
 
-    def __init__(self, run: Run, directory: Path) -> None:
+    def __init__(self, run: Run, *, carried: Sequence[Mapping[str, Any]] = ()) -> None:
         self.run = run
-        self.directory = directory
+        self.directory = Path(run.request.report_dir)
+        self.carried = carried  # claims that an earlier look supported
         self.started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
     def write_running(self) -> None:
@@ -39,7 +42,8 @@ class VerdictRecord:
         RunError
             If the directory cannot be written to.
         """
-        record = {**self._frame(), "state": "running", "verdict": None}
+        frame = self._frame(self.run.planned)
+        record = {**frame, "state": "running", "verdict": None}
         record["reason"] = "The run has not finished."
         self._write(record)
         for name in ("report.html", "report.md"):
@@ -54,10 +58,17 @@ class VerdictRecord:
         seconds: float,
     ) -> dict[str, Any]:
         """Settle the verdict and write it, with the reports beside it."""
-        claims = list(decisions.values())
-        outcome = self._settle(claims, undecided=undecided, interrupted=interrupted)
+        decided = list(decisions.values())
+        seen = self._is_seen(decided)
+        look = self.run.look if seen else self.run.planned
+        claims = [*decided, *self._carried(decided)]
+        outcome = self._settle(
+            claims, look=look, undecided=undecided, interrupted=interrupted
+        )
+        claims = [outcome.annotated(claim) for claim in claims]
+        notes = self._put_on_record(outcome, claims) if seen else []
         record = {
-            **self._frame(),
+            **self._frame(look),
             "state": "complete" if outcome.verdict else "incomplete",
             "verdict": outcome.verdict and str(outcome.verdict),
             "reason": outcome.reason,
@@ -65,10 +76,11 @@ class VerdictRecord:
                 {"node": n.node, "answer": n.answer, "because": n.because}
                 for n in outcome.path
             ],
-            "next_command": self._next_command(outcome),
+            "next_command": self._next_command(outcome, look),
             "claims": claims,
+            "looks": self._looks(seen=seen),
             "clips": self._clips(),
-            "warnings": [*self._warnings(), *self._append_to_ledger(outcome, claims)],
+            "warnings": [*self._warnings(), *notes],
         }
         record["environment"]["seconds"] = round(seconds, 1)
         cleaned: dict[str, Any] = plain(record)
@@ -76,28 +88,51 @@ class VerdictRecord:
         self._write_reports(cleaned)
         return cleaned
 
+    def _is_seen(self, decided: Sequence[Mapping[str, Any]]) -> bool:
+        """Was anything decided that is not about the instrument? Then it is a look."""
+        return any(
+            claim["role"] != "instrument" and claim["status"] != Status.INVALID
+            for claim in decided
+        )
+
+    def _carried(self, decided: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """What need not be decided again, of the weeks of what was decided."""
+        weeks = _weeks(decided)
+        known = {(claim["id"], claim["member"]) for claim in decided}
+        return [
+            dict(claim)
+            for claim in self.carried
+            if (claim["id"], claim["member"]) not in known
+            and load_claims()[claim["id"]].week in weeks
+        ]
+
     def _settle(
         self,
         claims: Sequence[dict[str, Any]],
         *,
+        look: Look,
         undecided: Sequence[str],
         interrupted: bool,
     ) -> Outcome:
         if interrupted:
             reason = "There is no verdict: the run was interrupted."
             return Outcome(verdict=None, reason=reason, path=())
-        decisions = [Decision.from_record(c) for c in claims]
-        weeks = {d.claim.week for d in decisions} or {1}
+        weeks = _weeks(claims)
         expected = [
             claim.id
             for claim in load_claims().values()
             if claim.week in weeks and claim.role in ("instrument", "gate")
         ]
         return settle(
-            decisions, expected=expected, undecided=undecided, look=self.run.look
+            [Decision.from_record(c) for c in claims],
+            expected=expected,
+            undecided=undecided,
+            look=look,
+            emotions=len(self.run.request.emotions),
+            seconds_per_clip=self.run.seconds_per_clip,
         )
 
-    def _frame(self) -> dict[str, Any]:
+    def _frame(self, look: Look) -> dict[str, Any]:
         """What is known before anything is decided."""
         generation = self.run.plan.generation
         return {
@@ -106,7 +141,7 @@ class VerdictRecord:
             "path": [],
             "claims": [],
             "model": self.run.model_record(),
-            "design": self.run.design_record(),
+            "design": self.run.design_record(look),
             "environment": {
                 "python": platform.python_version(),
                 **{name: version(name) for name in ("torch", "audiocraft")},
@@ -116,11 +151,10 @@ class VerdictRecord:
             },
         }
 
-    def _next_command(self, outcome: Outcome) -> str | None:
-        if outcome.verdict is not Verdict.EXTEND:
+    def _next_command(self, outcome: Outcome, look: Look) -> str | None:
+        if outcome.verdict is not Verdict.EXTEND or look.next_samples is None:
             return None
-        samples = self.run.look.next_samples
-        return None if samples is None else self.run.request.command(samples=samples)
+        return self.run.request.command(samples=look.next_samples)
 
     def _clips(self) -> list[dict[str, Any]]:
         """The first clip of each emotion that is there, to listen to."""
@@ -148,36 +182,35 @@ class VerdictRecord:
     def _warnings(self) -> list[str]:
         return [*self.run.store.damage_reports(), *self.run.notes()]
 
-    def _append_to_ledger(
-        self, outcome: Outcome, claims: Sequence[dict[str, Any]]
+    def _put_on_record(
+        self, outcome: Outcome, claims: Sequence[Mapping[str, Any]]
     ) -> list[str]:
-        """A look that came to a verdict is written down; returns warnings."""
-        if outcome.verdict is None:
-            return []
-        store, look = self.run.store, self.run.look
-        checksums = [store.record(key)["files"] for key in self.run.plan.keys]
-        findings = {
-            c["id"] + (f"[{c['member']}]" if c["member"] else ""): c["status"]
-            for c in claims
-        }
-        entry = {
-            "look": look.number,
-            "samples": look.samples,
-            "alpha": look.alpha,
-            "model": self.run.card.fingerprint,
-            "design": self.run.design_record(),
-            "data": data_digest([str(sorted(f.items())) for f in checksums]),
-            "verdict": str(outcome.verdict),
-            "findings": findings,
-            "time": self.started,
-        }
+        """What was found goes into the ledger; returns warnings."""
+        run = self.run
+        own = [c for c in claims if c["role"] != "instrument" and not c.get("carried")]
         try:
-            # Where the store is elsewhere, the looks are counted beside the reports.
-            place = store.local_root or self.directory
-            Ledger(place / "ledger.jsonl").append(plain(entry))
+            write_result(
+                run.ledger,
+                run.planned,
+                run.question,
+                run.sight,
+                verdict=outcome.verdict and str(outcome.verdict),
+                claims=plain(own),
+            )
         except LedgerError as error:
             return [str(error)]
         return []
+
+    def _looks(self, *, seen: bool) -> list[dict[str, Any]]:
+        """Every look at the question, this one included; none if they are unreadable.
+
+        The claim that looks are counted says why.
+        """
+        try:
+            past = past_looks(self.run.ledger.entries(), self.run.question)
+        except LedgerError:
+            return []
+        return looks_record(past, data=self.run.sight.data if seen else None)
 
     def _write(self, record: dict[str, Any]) -> None:
         try:
@@ -190,3 +223,8 @@ class VerdictRecord:
         from harness.report import write_reports
 
         write_reports(record, directory=self.directory, audio_root=self.run.store.here)
+
+
+def _weeks(claims: Sequence[Mapping[str, Any]]) -> set[int]:
+    stated = load_claims()
+    return {stated[c["id"].removesuffix(" control")].week for c in claims} or {1}

@@ -21,6 +21,7 @@ class Request:
     emotions: tuple[str, ...] = ("happy", "sad", "calm", "energetic")
     prompts: str = "matched"
     store: str = ".skeptic"
+    report_dir: str = "reports/latest"
     device: str = "auto"
     dtype: str = "auto"
     batch_size: int | None = None  # chosen from free memory

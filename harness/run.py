@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from harness.capture_options import CaptureOptionError, capture_bytes, capture_spec
 from harness.files import FileError
+from harness.history import PastLook, Question, Sight, data_of, judged, take
 from harness.inference.looks import Look, design_for, look_for
-from harness.inference.power import outlook
+from harness.ledger import Ledger
 from harness.models.checkpoint import Checkpoint, locate
 from harness.models.known import known_card
 from harness.models.protocol import ModelCard, ModelError
-from harness.plan import Generation, Plan, PlanError, make_plan
+from harness.plan import ENGINE, Generation, Plan, PlanError, make_plan
 from harness.prompts import Prompt, PromptBank, PromptError, load_bank
 from harness.request import Request
 from harness.sampling.loading import cards_path, free_memory, load_sampler
@@ -65,7 +67,7 @@ class Run:
         prompts: tuple[Prompt, ...],
         plan: Plan,
         store: Store,
-        look: Look,
+        planned: Look,
     ) -> None:
         self.request = request
         self.checkpoint = checkpoint
@@ -74,7 +76,62 @@ class Run:
         self.prompts = prompts
         self.plan = plan
         self.store = store
-        self.look = look
+        self.planned = planned  # what its number of clips makes it
+        place = store.local_root or Path(request.report_dir)
+        # Where the store is elsewhere, the looks are counted beside the reports.
+        self.ledger = Ledger(place / "ledger.jsonl")
+        self.seconds_per_clip: float | None = None  # of those made here
+
+    # --- looks ----------------------------------------------------------------------
+
+    @cached_property
+    def look(self) -> Look:
+        """The look that this is: judged and put on record when it is first asked for.
+
+        The clips must be there.
+
+        Raises
+        ------
+        LedgerError
+            If the look cannot be counted.
+        """
+        return take(
+            self.ledger,
+            self.planned,
+            self.question,
+            self.sight,
+            design=self.design_record(self.planned),
+        )
+
+    @property
+    def question(self) -> Question:
+        return Question(
+            model=self.card.fingerprint,
+            emotions=self.request.emotions,
+            bank=self.bank.digest,
+            seconds=self.request.duration,
+        )
+
+    @cached_property
+    def sight(self) -> Sight:
+        """What is looked at; the clips must be there."""
+        return self._sight(data_of([self.store.record(key) for key in self.plan.keys]))
+
+    def foreseen(self, past: Sequence[PastLook]) -> Look:
+        """What the look will be, as far as is known before there are clips."""
+        return judged(self.planned, past, self._sight(None))
+
+    def _sight(self, data: str | None) -> Sight:
+        generation = self.plan.generation
+        made = {
+            "engine": ENGINE,
+            "device": generation.device_type,
+            "dtype": generation.dtype,
+            "micro-batch": generation.batch_size,
+        }
+        return Sight(seed=self.request.seed, data=data, made=made)
+
+    # --- clips ----------------------------------------------------------------------
 
     def verify(self) -> None:
         """Read what is there byte by byte; what is damaged is missing again."""
@@ -101,6 +158,7 @@ class Run:
         `on_progress` hears how many are done, and of several workers, as `workers`, how
         many each has done.
         """
+        started = time.monotonic()
         made = collect(
             self.plan,
             self.store,
@@ -109,6 +167,8 @@ class Run:
             say=say,
             drain=self._drain_with_ray if self.request.engine == "ray" else drain,
         )
+        if made:
+            self.seconds_per_clip = (time.monotonic() - started) / made
         self.settle()
         self.repeat = repeat_check(self.plan, self.store, self._load_sampler)
         if self.__dict__.pop("_sampler", None):  # the model is not needed again
@@ -147,39 +207,7 @@ class Run:
             "were made."
         ]
 
-    def header(self) -> list[str]:
-        """What is under test, for people."""
-        card, request = self.card, self.request
-        generation = self.plan.generation
-        counts = design_for(request.samples)
-        here = len(self.plan.clips) - self.missing()
-        look = f"{self.look.kind} look"
-        if self.look.number is not None:
-            look = f"look {self.look.number} of 4, alpha {self.look.alpha:g} of .05"
-        elif self.look.kind == "smoke":
-            look = "smoke run: fewer than 10 clips per emotion are never evidence"
-        return [
-            f"model: {card.name} ({card.parameters / 1e6:.1f} M parameters, "
-            f"{card.layers} layers x {card.d_model}, "
-            f"fingerprint {card.fingerprint[:12]})",
-            f"design: {', '.join(request.emotions)}; {request.samples} clips each = "
-            f"{counts.prompts_per_emotion} prompts x {counts.seeds_per_prompt} seeds "
-            f"of {request.duration:g} s; prompts {self.bank.name}; seed {request.seed}",
-            f"look: {look}",
-            "power: "
-            + outlook(
-                self.look,
-                emotions=len(request.emotions),
-                matched=self.bank.matched,
-                layers=card.layers,
-            ),
-            f"engine: {generation.device_type} {generation.dtype}, micro-batches of "
-            f"{generation.batch_size}, {card.steps(request.duration)} steps a clip",
-            f"store: {request.store} (has {here} of {len(self.plan.clips)} clips)",
-            *self.store.strangers(),
-        ]
-
-    def design_record(self) -> dict[str, Any]:
+    def design_record(self, look: Look) -> dict[str, Any]:
         """The `design` of verdict.json."""
         counts = design_for(self.request.samples)
         return {
@@ -188,9 +216,9 @@ class Run:
             "seeds_per_prompt": counts.seeds_per_prompt,
             "clips_per_emotion": self.request.samples,
             "duration_s": self.request.duration,
-            "look": self.look.number,
-            "alpha": self.look.alpha,
-            "alpha_spent": self.look.alpha_spent,
+            "look": look.number,
+            "alpha": look.alpha,
+            "alpha_spent": look.alpha_spent,
             "seed": self.request.seed,
             "bank": self.bank.name,
             "bank_digest": self.bank.digest,
@@ -280,7 +308,7 @@ def _open(request: Request, *, generates: bool) -> Run:
         prompts=prompts,
         plan=settled(plan, store),
         store=store,
-        look=look_for(request.samples),
+        planned=look_for(request.samples),
     )
     _check_room(run)
     return run

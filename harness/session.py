@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -25,8 +25,16 @@ from harness.record import VerdictRecord
 from harness.run import Run
 from harness.verdict import EXIT_CODES, Verdict
 
-__all__ = ["BEATS", "DESELECTED", "EXIT_NO_VERDICT", "DecidingSession", "weeks_of"]
+__all__ = [
+    "BEATS",
+    "CARRIED",
+    "DESELECTED",
+    "EXIT_NO_VERDICT",
+    "DecidingSession",
+    "weeks_of",
+]
 
+CARRIED = pytest.StashKey[bool]()  # of tests whose claim an earlier look supported
 BEATS = "skeptic_beats"  # where an xdist worker tells how far it is
 DESELECTED = "skeptic_deselected"  # what an xdist worker left out
 
@@ -35,9 +43,14 @@ _FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 
 
 def weeks_of(items: Iterable[pytest.Item]) -> dict[str, int]:
-    """Node ids of the tests that decide a claim or control one, and its week."""
+    """Node ids of the tests that decide a claim or control one, and its week.
+
+    What is carried on from an earlier look is decided.
+    """
     weeks = {}
     for item in items:
+        if CARRIED in item.stash:
+            continue
         for name in ("claim", "control"):
             for marker in item.iter_markers(name):
                 weeks[item.nodeid] = load_claims()[marker.args[0]].week
@@ -47,9 +60,9 @@ def weeks_of(items: Iterable[pytest.Item]) -> dict[str, int]:
 class DecidingSession:
     """Hooks of the deciding process; says `running` on disk from the start."""
 
-    def __init__(self, run: Run, report_dir: Path) -> None:
+    def __init__(self, run: Run, *, carried: Sequence[Mapping[str, Any]] = ()) -> None:
         self.run = run
-        self.record = VerdictRecord(run, report_dir)
+        self.record = VerdictRecord(run, carried=carried)
         self.record.write_running()
         self.started = time.monotonic()
         self.collected: set[str] = set()

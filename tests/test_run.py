@@ -15,6 +15,7 @@ import pytest
 from samplers_for_tests import FakeSampler, TightSampler, made
 
 import harness.run
+from harness.header import header_lines
 from harness.models import phantoms
 from harness.models.checkpoint import Checkpoint, locate
 from harness.models.protocol import ModelCard
@@ -134,7 +135,7 @@ def test_a_damaged_list_of_models_is_made_again(tmp_path: Path, content: str) ->
 def test_the_header_says_what_is_under_test(tmp_path: Path) -> None:
     run = opened(tmp_path)
     card = run.card
-    assert run.header() == [
+    assert header_lines(run) == [
         f"model: phantom:encodes ({card.parameters / 1e6:.1f} M parameters, "
         f"6 layers x 128, fingerprint {card.fingerprint[:12]})",
         "design: happy, sad, calm, energetic; 10 clips each = 10 prompts x 1 seeds of "
@@ -161,21 +162,21 @@ def test_the_header_says_what_is_under_test(tmp_path: Path) -> None:
 def test_the_header_says_which_look_it_is(
     tmp_path: Path, samples: int, line: str
 ) -> None:
-    assert line in opened(tmp_path, samples=samples).header()
+    assert line in header_lines(opened(tmp_path, samples=samples))
 
 
 @pytest.mark.parametrize(("samples", "here"), [(2, False), (11, False), (20, True)])
 def test_the_header_promises_nothing_for_a_look_that_is_no_evidence(
     tmp_path: Path, samples: int, here: bool
 ) -> None:
-    line = opened(tmp_path, samples=samples).header()[3]
+    line = header_lines(opened(tmp_path, samples=samples))[3]
     assert line.startswith("power: detects") == here
     assert (line == "power: none, this look is never evidence") == (not here)
 
 
 def test_the_header_names_what_was_asked_for(tmp_path: Path) -> None:
     changes = {"samples": 50, "duration": 2.5, "emotions": ("sad", "happy")}
-    header = opened(tmp_path, **changes, dtype="bfloat16", batch_size=3).header()
+    header = header_lines(opened(tmp_path, **changes, dtype="bfloat16", batch_size=3))
     assert (
         "design: sad, happy; 50 clips each = 25 prompts x 2 seeds of 2.5 s" in header[1]
     )
@@ -212,7 +213,7 @@ def test_records_name_model_and_design(tmp_path: Path) -> None:
         "d_model": 128,
         "parameters": run.card.parameters,
     }
-    design = run.design_record()
+    design = run.design_record(run.planned)
     assert design["alpha_spent"] == 0.015
     assert (design["prompts_per_emotion"], design["seeds_per_prompt"]) == (20, 1)
     assert (design["bank"], design["seed"], design["look"]) == ("matched", 3, 2)
