@@ -17,17 +17,19 @@ from harness.inference.gaussian import Draw, GaussianModel, draw
 from harness.inference.jackknife import jackknife_interval
 from harness.inference.maxt import max_t
 from harness.inference.relabel import relabelings
-from harness.measures import probe
 from harness.measures.probe import (
     ProbeError,
     confusion,
-    documented_accuracy,
     multiclass_accuracy,
-    nested_accuracy,
     pairwise_accuracy,
     probe_folds,
     selectivity,
 )
+from harness.measures.probe_design import make_design
+from harness.measures.probe_documented import documented_accuracy
+from harness.measures.probe_fit import held_out_hats
+from harness.measures.probe_nested import nested_accuracy
+from harness.measures.probe_scores import scores_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,22 +38,26 @@ def _data(seed: int = 0, **model: Any) -> Draw:
     return draw(GaussianModel(**model), rng=np.random.default_rng(seed))
 
 
-def _standardised(train: Floats, test: Floats) -> tuple[Floats, Floats]:
-    mean = train.mean(axis=0)
-    scale = np.sqrt(np.mean(np.sum((train - mean) ** 2, axis=1)))
-    return (train - mean) / scale, (test - mean) / scale
+def _mean_square(layer: Floats) -> float:
+    """Mean square norm of centred rows: what the penalty is measured in."""
+    return float(np.mean(np.sum((layer - layer.mean(axis=0)) ** 2, axis=1)))
 
 
 def _sklearn_scores(
-    layer: Floats, emotion: npt.NDArray[Any], fold: npt.NDArray[Any], alpha: float
+    layer: Floats,
+    emotion: npt.NDArray[Any],
+    fold: npt.NDArray[Any],
+    alpha: float,
+    scale: float | None = None,
 ) -> Floats:
     """Held-out scores of scikit-learn's ridge on one-hot targets, (rows, emotions)."""
     scores = np.empty((len(layer), int(emotion.max()) + 1))
+    penalty = alpha * (_mean_square(layer) if scale is None else scale)
     for held_out in np.unique(fold):
         test = fold == held_out
-        train_x, test_x = _standardised(layer[~test], layer[test])
         targets = np.eye(scores.shape[1])[emotion[~test]]
-        scores[test] = Ridge(alpha=alpha).fit(train_x, targets).predict(test_x)
+        fitted = Ridge(alpha=penalty).fit(layer[~test], targets)
+        scores[test] = fitted.predict(layer[test])
     return scores
 
 
@@ -61,18 +67,16 @@ def test_two_class_scores_are_the_decision_function_of_ridge_classifier(
 ) -> None:
     data = _data(emotions=2, seeds=1, signal=0.1)
     fold = probe_folds(data.emotion, template=data.template)
-    design = probe._design(data.activations, data.emotion[None], fold, None, alpha)
-    for layer, hat in enumerate(probe._hats(design)):
-        scores = probe._scores(hat, design.labels, 2)[:, :, 0]
+    design = make_design(data.activations, data.emotion[None], fold, None, alpha)
+    for layer, hat in enumerate(held_out_hats(design)):
+        scores = scores_of(hat, design.labels, 2)[:, :, 0]
+        clips = data.activations[:, layer].astype(np.float64)
         for held_out in np.unique(fold):
             test = fold == held_out
-            train_x, test_x = _standardised(
-                data.activations[~test, layer].astype(np.float64),
-                data.activations[test, layer].astype(np.float64),
-            )
-            classifier = RidgeClassifier(alpha=alpha).fit(train_x, data.emotion[~test])
+            classifier = RidgeClassifier(alpha=alpha * _mean_square(clips))
+            classifier.fit(clips[~test], data.emotion[~test])
             assert scores[1, test] - scores[0, test] == pytest.approx(
-                classifier.decision_function(test_x), abs=1e-6
+                classifier.decision_function(clips[test]), abs=1e-6
             )
 
 
@@ -81,9 +85,9 @@ def test_scores_of_unequal_emotions_are_those_of_ridge_with_an_intercept() -> No
     clips = rng.normal(size=(16, 1, 6)) + 3.0
     emotion = np.array([0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2])
     fold = np.arange(16) % 3
-    design = probe._design(clips, emotion[None], fold, None, 0.3)
-    (hat,) = probe._hats(design)
-    scores = probe._scores(hat, design.labels, 3)[:, :, 0].T
+    design = make_design(clips, emotion[None], fold, None, 0.3)
+    (hat,) = held_out_hats(design)
+    scores = scores_of(hat, design.labels, 3)[:, :, 0].T
     assert scores == pytest.approx(_sklearn_scores(clips[:, 0], emotion, fold, 0.3))
 
 
@@ -224,7 +228,11 @@ def test_the_nested_accuracy_is_refitted_by_scikit_learn() -> None:
         inner = []
         for layer in range(3):
             scores = _sklearn_scores(
-                clips[inside, layer], data.emotion[inside], fold[inside], 1.0
+                clips[inside, layer],
+                data.emotion[inside],
+                fold[inside],
+                1.0,
+                _mean_square(clips[:, layer]),
             )
             guess = scores.argmax(axis=1)
             inner.append(balanced_accuracy_score(data.emotion[inside], guess))
@@ -244,8 +252,12 @@ def test_leaving_a_template_out_is_fitting_without_it() -> None:
         data.activations, data.emotion, fold_of_prompt=fold, template=data.template
     )
     kept = data.template != 3
+    layer = data.activations[:, 0].astype(np.float64)
     without = pairwise_accuracy(
-        data.activations[kept], data.emotion[kept][None], fold_of_prompt=fold[kept]
+        data.activations[kept],
+        data.emotion[kept][None],
+        fold_of_prompt=fold[kept],
+        alpha=_mean_square(layer) / _mean_square(layer[kept]),  # the same penalty
     )
     assert nested.left_out_accuracy[3] == pytest.approx(without[0, 0])
 

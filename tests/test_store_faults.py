@@ -201,7 +201,9 @@ def test_a_wrong_number_would_be_noticed(root: Path) -> None:
     other = SMALL.clips[1]
     lying = replace(other, seed=other.seed + 1)
     names = set(wrong_numbers(Store(root, CARD), lying))
-    assert names == {"audio", "seed", *STATISTICS, *WINDOWED, *resolved_tensors(0)}
+    tokens = {"codes", "text"}
+    resolved = resolved_tensors(0)
+    assert names == {"audio", "seed", *tokens, *STATISTICS, *WINDOWED, *resolved}
 
 
 # --- a process that is killed -----------------------------------------------------

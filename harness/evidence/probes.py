@@ -19,12 +19,12 @@ from harness.inference.jackknife import jackknife_interval
 from harness.inference.relabel import p_value
 from harness.measures.probe import (
     confusion,
-    documented_accuracy,
-    nested_accuracy,
     pairwise_accuracy,
     probe_folds,
     selectivity,
 )
+from harness.measures.probe_documented import documented_accuracy
+from harness.measures.probe_nested import nested_accuracy
 from harness.verdict import Evidence
 
 __all__ = ["probe_evidence"]
