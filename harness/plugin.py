@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Generator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,14 @@ from harness.request import Request
 from harness.run import Run, RunError, open_run
 from harness.sampling.devices import take_gpu
 from harness.sampling.workers import WorkerError, refuse_private
-from harness.session import CARRIED, DESELECTED, DecidingSession, weeks_of
+from harness.session import (
+    CARRIED,
+    CARRIES,
+    DESELECTED,
+    DecidingSession,
+    names_of,
+    weeks_of,
+)
 from harness.store import StoreError
 from harness.verdict import BrokenInstrument, Decision, Evidence, Status, decide
 
@@ -40,6 +46,7 @@ __all__ = ["RUN"]
 
 RUN = pytest.StashKey[Run]()
 _DECISION = pytest.StashKey[Decision]()
+_CARRIED_CLAIMS = pytest.StashKey[list[list[str | None]]]()
 _WEEKS = (1, 2, 3)
 _CALIBRATION = "hypotheses/calibration"
 # What a measure says when the design or the data cannot carry it: invalid, not failed.
@@ -244,20 +251,22 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         run = open_run(request)
         config.stash[RUN] = run
         if not hasattr(config, "workerinput"):  # an xdist worker decides nothing
-            deciding = DecidingSession(run, carried=_carried(config, run))
+            carried = _carried(config, run)
+            config.stash[_CARRIED_CLAIMS] = names_of(carried)
+            deciding = DecidingSession(run, carried=carried)
             config.pluginmanager.register(deciding, "skeptic-session")
     except (RunError, WorkerError) as error:
         raise pytest.UsageError(str(error)) from error
 
 
 def _carried(config: pytest.Config, run: Run) -> list[dict[str, Any]]:
-    """With `--lf`, what an earlier look supported; workers find it in the options."""
-    carried: list[dict[str, Any]] = []
-    if getattr(config.option, "skeptic_rerun", False):
-        with suppress(LedgerError):  # the claim that looks are counted says so
-            carried = supported(past_looks(run.ledger.entries(), run.question))
-    config.option.skeptic_carried = [[c["id"], c["member"]] for c in carried]
-    return carried
+    """With `--lf`, what an earlier look supported."""
+    if not getattr(config.option, "skeptic_rerun", False):
+        return []
+    try:
+        return supported(past_looks(run.ledger.entries(), run.question))
+    except LedgerError:  # the claim that looks are counted says so
+        return []
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -265,14 +274,14 @@ def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """With `--lf`, leave out the tests of claims that an earlier look supported."""
-    carried = getattr(config.option, "skeptic_carried", [])
-    if not carried or RUN not in config.stash:
-        return
+    worker = getattr(config, "workerinput", {})
+    carried = worker.get(CARRIES, config.stash.get(_CARRIED_CLAIMS, []))
     left_out = [i for i in items if [_claim_id(i), _member(i)] in carried]
     for item in left_out:
         item.stash[CARRIED] = True
-    items[:] = [item for item in items if CARRIED not in item.stash]
-    config.hook.pytest_deselected(items=left_out)
+    if left_out:
+        items[:] = [item for item in items if CARRIED not in item.stash]
+        config.hook.pytest_deselected(items=left_out)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:

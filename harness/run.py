@@ -30,6 +30,7 @@ from harness.sampling.loading import cards_path, free_memory, load_sampler
 from harness.sampling.memory import free_bytes, micro_batch
 from harness.sampling.repeat import repeat_check
 from harness.sampling.sizes import first_size, settled, sizes_of
+from harness.sampling.swap import Swap, words_swapped
 from harness.sampling.workers import WorkerError, collect, drain, refuse_private
 from harness.store import Store, StoreError
 
@@ -80,6 +81,7 @@ class Run:
         place = store.local_root or Path(request.report_dir)
         # Where the store is elsewhere, the looks are counted beside the reports.
         self.ledger = Ledger(place / "ledger.jsonl")
+        self.swap: Swap | None = None  # a smoke run is not worth the time
         self.seconds_per_clip: float | None = None  # of those made here
 
     # --- looks ----------------------------------------------------------------------
@@ -171,6 +173,8 @@ class Run:
             self.seconds_per_clip = (time.monotonic() - started) / made
         self.settle()
         self.repeat = repeat_check(self.plan, self.store, self._load_sampler)
+        if self.planned.kind != "smoke":
+            self.swap = words_swapped(self.plan, self.store, self._load_sampler)
         if self.__dict__.pop("_sampler", None):  # the model is not needed again
             free_memory()
         return made

@@ -28,14 +28,17 @@ from harness.verdict import EXIT_CODES, Verdict
 __all__ = [
     "BEATS",
     "CARRIED",
+    "CARRIES",
     "DESELECTED",
     "EXIT_NO_VERDICT",
     "DecidingSession",
+    "names_of",
     "weeks_of",
 ]
 
 CARRIED = pytest.StashKey[bool]()  # of tests whose claim an earlier look supported
 BEATS = "skeptic_beats"  # where an xdist worker tells how far it is
+CARRIES = "skeptic_carries"  # where it is told which claims are carried on
 DESELECTED = "skeptic_deselected"  # what an xdist worker left out
 
 EXIT_NO_VERDICT = 12  # something that had to be decided was not
@@ -55,6 +58,11 @@ def weeks_of(items: Iterable[pytest.Item]) -> dict[str, int]:
             for marker in item.iter_markers(name):
                 weeks[item.nodeid] = load_claims()[marker.args[0]].week
     return weeks
+
+
+def names_of(claims: Iterable[Mapping[str, Any]]) -> list[list[str | None]]:
+    """Id and member of each claim, as they can be told to a worker."""
+    return [[claim["id"], claim["member"]] for claim in claims]
 
 
 class DecidingSession:
@@ -79,6 +87,7 @@ class DecidingSession:
             folder = tempfile.TemporaryDirectory(prefix="skeptic-")
             self._beats = Path(self._exits.enter_context(folder))
         node.workerinput[BEATS] = str(self._beats)
+        node.workerinput[CARRIES] = names_of(self.record.carried)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.collected.update(weeks_of(session.items))
