@@ -235,7 +235,12 @@ class Store(Records):
             msg = f"`statistic` must be one of {known}, got {statistic}."
             raise StoreError(msg)
         read = partial(self._capture, statistic=statistic, site=site)
-        return np.stack(list(self.in_threads(read, keys)))
+        stacked = np.empty(0, np.float32)
+        for number, numbers in enumerate(self.in_threads(read, keys)):
+            if number == 0:  # one array from the start: a stack would take twice that
+                stacked = np.empty((len(keys), *numbers.shape), numbers.dtype)
+            stacked[number] = numbers
+        return stacked
 
     def resolved_names(self, key: str) -> list[str]:
         """The names of a clip's time-resolved tensors; none if none were asked for."""
