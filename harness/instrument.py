@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.claims import settings
 from harness.models.protocol import ModelCard
+from harness.sampling.swap import Swap
 from harness.verdict import BrokenInstrument
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "halves_mixed",
     "not_finite",
     "require_finite",
+    "require_own_words",
     "require_steps",
     "wrong_steps",
 ]
@@ -72,6 +75,18 @@ def require_steps(
             f"Not every step was captured once: {wrong[0]}; {len(wrong)} clips in all."
         )
         raise BrokenInstrument(msg)
+
+
+def require_own_words(swap: Swap | None) -> None:
+    """Raise `BrokenInstrument` if a clip fed its own codes is not what it was."""
+    most = settings()["forced_deviation"]
+    if swap is None or swap.deviation <= most:
+        return
+    msg = (
+        "A clip that is fed its own codes under its own words must give the activations"
+        f" that were captured, but they differ by {swap.deviation:.1%} of the largest."
+    )
+    raise BrokenInstrument(msg)
 
 
 def halves_mixed(

@@ -4,7 +4,8 @@ emotions.
 Null: emotions are exchangeable among the prompts of a template.
 Effect: mean centred cosine within emotions minus between, over pairs of different
 prompts and different templates, in the layer that other templates choose.
-Controls: emotions shuffled within templates; the null half, which never saw the words.
+Controls: emotions shuffled within templates; the null half, which never saw the words;
+the first step, which heard no music; music of one emotion under the words of another.
 Source: Next Steps, 'Success Criteria' (> 2 %); Solution Strategy, 'Phase 1'.
 """
 
@@ -20,6 +21,8 @@ def test_emotions_separate_in_some_layer(run, activations, clips, decide_claim):
         clips,
         null=activations.null,
         first_step=activations.first_step,
+        swap=activations.swap,
+        controls=activations.controls,
         alpha=run.look.alpha,
     )
     decide_claim(evidence)

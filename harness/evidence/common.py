@@ -9,21 +9,18 @@ import numpy.typing as npt
 
 from harness.design import ClipTable
 from harness.inference.relabel import smallest_attainable_p
-from harness.verdict import TEXT_BORNE, Evidence
+from harness.verdict import Evidence
 
 __all__ = [
-    "AUDIO_BORNE",
     "Array",
     "Floats",
     "fewer_relabelings",
-    "qualifier_of",
     "silence",
     "smallest_p",
 ]
 
 Array = npt.NDArray[np.floating[Any]]
 Floats = npt.NDArray[np.float64]
-AUDIO_BORNE = "audio-borne"
 _FEWER = 2_000  # where each costs a fit or a sweep over dimensions
 
 
@@ -49,10 +46,3 @@ def smallest_p(table: ClipTable, count: int | None = None) -> float:
         cohort=table.cohort,
         count=table.relabeling_count if count is None else count,
     )
-
-
-def qualifier_of(p: float, p_without_words: float, alpha: float) -> str | None:
-    """How a found effect came: with the words only, or also through the music."""
-    if p >= alpha:
-        return None  # nothing was found, so it came in no way
-    return AUDIO_BORNE if p_without_words < alpha else TEXT_BORNE

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 
 from harness.design import ClipTable
-from harness.evidence.common import Array, Floats, qualifier_of, smallest_p
+from harness.evidence.common import Array, Floats, smallest_p
+from harness.evidence.components import measured_components
+from harness.evidence.qualifiers import Rung, as_detail, qualifier_of
+from harness.evidence.swaps import swap_effects
 from harness.inference.jackknife import jackknife_t
 from harness.inference.maxt import MaxT, max_t
 from harness.inference.selection import cross_fitted
@@ -26,13 +29,17 @@ def signal_evidence(
     *,
     null: Array | None = None,
     first_step: Array | None = None,
+    swap: Array | None = None,
+    controls: Array | None = None,
     alpha: float = 0.0,
 ) -> Evidence:
     """Within minus between emotions in the best layer, chosen on other templates.
 
-    p is the family's max-T p over layers. With `null` (the half that never saw the
-    words) the effect is called audio-borne if it is there too, at `alpha`, else
-    text-borne.
+    p is the family's max-T p over layers. It is looked for again in `null` (the half
+    that never saw the words), at the `first_step` (before there is any music) and in
+    `swap` (music under other words, see `swap_effects`), and qualified as
+    `qualifier_of` says. `controls`, a row for each control clip, tell what the noise
+    is made of.
     """
     gram, statistics, tested = _signal(activations, table)
     score = signal_of_units(
@@ -52,14 +59,23 @@ def signal_evidence(
         "best_layer": chosen.best,
         "best_layer_chosen_in": chosen.share,
     }
-    qualifier = None
+    rungs = [_rung("conditional", statistics, tested, table)]
     if null is not None:
         _, without_words, heard = _signal(null, table)
         detail |= {"null_half_signal": without_words[0], "null_half_p": heard.p_any}
-        qualifier = qualifier_of(tested.p_any, heard.p_any, alpha)
+        rungs.append(_rung("null half", without_words, heard, table))
     if first_step is not None:
         _, words_only, read = _signal(first_step, table)
         detail |= {"first_step_signal": words_only[0], "first_step_p": read.p_any}
+        rungs.append(_rung("first step", words_only, read, table))
+    if swap is not None:
+        for effect in swap_effects(swap, table):
+            rungs.append(effect.rung)
+            name = effect.rung.rung
+            detail |= {name: effect.signal, f"{name}, p": effect.p_by_layer}
+    if controls is not None:
+        detail["measured"] = measured_components(controls, table)
+    detail["ladder"] = as_detail(rungs)
     return Evidence(
         effect=chosen.effect,
         p=tested.p_any,
@@ -72,7 +88,7 @@ def signal_evidence(
             "raw cosine within - between, best layer": float(raw.signal.max()),
             "t-test over pairs of clips, p": float(raw.p[int(raw.signal.argmax())]),
         },
-        qualifier=qualifier,
+        qualifier=qualifier_of(rungs, alpha),
         detail=detail,
     )
 
@@ -139,6 +155,15 @@ def _signal(activations: Array, table: ClipTable) -> tuple[Floats, Floats, MaxT]
         gram, table.relabelings.labels, template=table.template
     )
     return gram, statistics, max_t(statistics, exact=table.relabelings.exact)
+
+
+def _rung(name: str, statistics: Floats, tested: MaxT, table: ClipTable) -> Rung:
+    return Rung(
+        rung=name,
+        effect=float(statistics[0, tested.best]),
+        p=tested.p_any,
+        smallest_p=smallest_p(table),
+    )
 
 
 def _units(table: ClipTable) -> int:
