@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -157,10 +158,16 @@ def _stamp(repetition: Repetition) -> dict[str, Any]:
 
 
 def _weights_digest(model: str) -> str:
+    files = [p for f in (model, "t5-tiny") for p in sorted((WEIGHTS / f).iterdir())]
+    return _digest_of(tuple((p, p.stat().st_size, p.stat().st_mtime_ns) for p in files))
+
+
+@cache
+def _digest_of(files: tuple[tuple[Path, int, int], ...]) -> str:
+    """Of files that are read again only if they have changed."""
     digest = hashlib.blake2b(digest_size=8)
-    for folder in (model, "t5-tiny"):
-        for path in sorted((WEIGHTS / folder).iterdir()):
-            digest.update(path.read_bytes())
+    for path, _, _ in files:
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

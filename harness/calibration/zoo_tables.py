@@ -24,7 +24,7 @@ def zoo_markdown(zoo: Sequence[Found]) -> str:
         "and seeds. Rates are in percent, with their 95 % interval over repetitions.",
         "## Verdicts",
         _verdict_table(zoo),
-        *[f"- `{found.truth.model}`: {found.truth.why}" for found in zoo],
+        "\n".join(f"- `{found.truth.model}`: {found.truth.why}" for found in zoo),
         "## Sensitivity and specificity",
         "Sensitivity: an effect that is there was supported, in every member of the "
         "claim. Specificity: where nothing is, no member was called supported or weak. "
@@ -150,7 +150,7 @@ def _counts(counter: Counter[str]) -> str:
 
 def _mean_effects(found: Found, claim: str) -> str:
     """Of many members the least and the greatest."""
-    means = [f"{fmean(e):.3g}" for e in found.effects(claim).values()]
+    means = [f"{fmean(e):.4g}" for e in found.effects(claim).values()]
     if not means:
         return "-"
     if len(means) > _A_FEW:
