@@ -11,7 +11,7 @@ Source: Next Steps, 'Success Criteria' (> 2 %); Solution Strategy, 'Phase 1'.
 
 import pytest
 
-from harness.evidence import layer_evidence, signal_evidence, silence
+from harness.evidence import signal_evidence, silence
 
 
 @pytest.mark.claim("layer_signal")
@@ -29,8 +29,8 @@ def test_emotions_separate_in_some_layer(run, activations, clips, decide_claim):
 
 
 @pytest.mark.claim("layer_signal_by_layer")
-def test_emotions_separate_in_the_layer(layer, activations, clips, decide_claim):
-    decide_claim(layer_evidence(activations.conditional, clips, layer))
+def test_emotions_separate_in_the_layer(layer, layer_signals, decide_claim):
+    decide_claim(layer_signals[layer])
 
 
 @pytest.mark.control("layer_signal")

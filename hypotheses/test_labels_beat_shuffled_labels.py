@@ -13,8 +13,8 @@ from harness.evidence import dimension_evidence, silence
 
 
 @pytest.mark.claim("permutation_baseline")
-def test_the_labels_beat_shuffled_labels(pair, activations, clips, decide_claim):
-    decide_claim(dimension_evidence(activations.conditional, clips, pair))
+def test_the_labels_beat_shuffled_labels(pair, dimension_shares, decide_claim):
+    decide_claim(dimension_shares[frozenset(pair)])
 
 
 @pytest.mark.control("permutation_baseline")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from harness.design import ClipTable
-from harness.evidence.common import Array, fewer_relabelings, smallest_p
+from harness.evidence.common import Array, Floats, fewer_relabelings, smallest_p
 from harness.inference.maxt import max_t
 from harness.measures.dimensions import (
+    DimensionError,
     differing_shares,
     documented_shares,
     emotion_pairs,
@@ -15,7 +18,7 @@ from harness.measures.dimensions import (
 )
 from harness.verdict import Evidence
 
-__all__ = ["dimension_evidence"]
+__all__ = ["dimension_evidence", "dimension_evidences"]
 
 
 def dimension_evidence(
@@ -24,31 +27,62 @@ def dimension_evidence(
     """Share of dimensions that differ between two emotions, beyond shuffled labels.
 
     p is corrected for all pairs and layers.
+
+    Raises
+    ------
+    DimensionError
+        If no dimension varies at all, or as `differing_shares`.
     """
+    return dimension_evidences(activations, table)[frozenset(pair)]
+
+
+def dimension_evidences(
+    activations: Array, table: ClipTable
+) -> Mapping[frozenset[str], Evidence]:
+    """`dimension_evidence` of every pair of emotions, at the cost of one."""
     by_prompt = np.stack(
         [activations[table.prompt_of_clip == k].mean(0) for k in range(table.n_prompts)]
     )
+    if not np.ptp(by_prompt, axis=0).any():
+        msg = (
+            "`activations` must vary between prompts, got the same for every prompt. "
+            "Capture them again."
+        )
+        raise DimensionError(msg)
     drawn = table.relabeled("dimensions", count=fewer_relabelings(table))
     shares = differing_shares(by_prompt, drawn.labels)
     layers, pairs = shares.shape[1:]
     tested = max_t(shares.reshape(len(shares), -1), exact=drawn.exact)
-    first, second = sorted(table.emotions.index(e) for e in pair)
-    column = emotion_pairs(len(table.emotions)).index((first, second))
-    p = tested.p.reshape(layers, pairs)[:, column]
-    excess = excess_share(shares)[:, column]
+    p = tested.p.reshape(layers, pairs)
+    documented = documented_shares(activations, table.emotion_of_clip)
+    named = [
+        frozenset(table.emotions[e] for e in pair)
+        for pair in emotion_pairs(len(table.emotions))
+    ]
+    return {
+        pair: _of_pair(shares[:, :, k], p[:, k], documented[:, k], table)
+        for k, pair in enumerate(named)
+    }
+
+
+def _of_pair(
+    shares: Floats, p: Floats, documented: Floats, table: ClipTable
+) -> Evidence:
+    """Of `shares` `(relabelings, layers)`; the others are by layer."""
+    excess = excess_share(shares[:, :, None])[:, 0]
     best = int(np.argmin(p - 1e-9 * excess))
-    documented = documented_shares(activations, table.emotion_of_clip)[best, column]
+    said = float(documented[best])
     return Evidence(
         effect=float(excess[best]),
         p=float(p[best]),
         smallest_p=smallest_p(table, fewer_relabelings(table)),
         n_prompts=table.n_prompts,
         n_clips=table.n_clips,
-        as_documented={"share of dimensions that differ by > 0.1": float(documented)},
+        as_documented={"share of dimensions that differ by > 0.1": said},
         detail={
             "layer": best,
-            "share by layer": shares[0, :, column],
-            "share with shuffled labels, by layer": shares[:, :, column].mean(0),
+            "share by layer": shares[0],
+            "share with shuffled labels, by layer": shares.mean(0),
             "p by layer": p,
         },
     )

@@ -20,7 +20,12 @@ from harness.measures.raw_cosine import raw_cosine_signal
 from harness.measures.similarity import emotion_signals, signal_of_units
 from harness.verdict import Evidence
 
-__all__ = ["control_evidence", "layer_evidence", "signal_evidence"]
+__all__ = [
+    "control_evidence",
+    "layer_evidence",
+    "layer_evidences",
+    "signal_evidence",
+]
 
 
 def signal_evidence(
@@ -95,22 +100,27 @@ def signal_evidence(
 
 def layer_evidence(activations: Array, table: ClipTable, layer: int) -> Evidence:
     """Within minus between emotions in one layer, p corrected for all layers."""
+    return layer_evidences(activations, table)[layer]
+
+
+def layer_evidences(activations: Array, table: ClipTable) -> tuple[Evidence, ...]:
+    """`layer_evidence` of every layer, at the cost of one."""
     gram, statistics, tested = _signal(activations, table)
     score = signal_of_units(
-        gram[layer : layer + 1],
-        table.emotion,
-        unit_of_prompt=table.units,
-        template=table.template,
+        gram, table.emotion, unit_of_prompt=table.units, template=table.template
     )
     interval = jackknife_t(score, _units(table))
-    return Evidence(
-        effect=float(statistics[0, layer]),
-        p=float(tested.p[layer]),
-        smallest_p=smallest_p(table),
-        interval=(float(interval.low[0]), float(interval.high[0])),
-        upper=float(interval.upper_one_sided[0]),
-        n_prompts=table.n_prompts,
-        n_clips=table.n_clips,
+    return tuple(
+        Evidence(
+            effect=float(statistics[0, layer]),
+            p=float(tested.p[layer]),
+            smallest_p=smallest_p(table),
+            interval=(float(interval.low[layer]), float(interval.high[layer])),
+            upper=float(interval.upper_one_sided[layer]),
+            n_prompts=table.n_prompts,
+            n_clips=table.n_clips,
+        )
+        for layer in range(statistics.shape[1])
     )
 
 
