@@ -260,12 +260,14 @@ def test_other_sources_judge_anew_but_keep_the_clips(
     program.verdicts = ["EXTEND", "PIVOT"]
     repetition = _repetition(tmp_path)
     _run(repetition, suite="before")
-    (repetition.store / "ledger.jsonl").write_text("old", encoding="utf-8")
+    for name in ("ledger.jsonl", "ledger.seal"):
+        (repetition.store / name).write_text("old", encoding="utf-8")
     assert _taken(repetition) == []
     _run(repetition)
     assert [v["verdict"] for v in _taken(repetition)] == ["PIVOT"]
     assert (repetition.store / "model" / "clip.json").exists()
     assert read_json(repetition.store / "ledger.jsonl") == {"looks": 2}
+    assert not (repetition.store / "ledger.seal").exists()
 
 
 def test_clips_of_another_duration_are_removed(

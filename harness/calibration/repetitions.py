@@ -218,9 +218,9 @@ def _clear_what_is_outdated(repetition: Repetition, suite: str) -> None:
         shutil.rmtree(repetition.directory, ignore_errors=True)
         write_json(stamp, _stamp(repetition))
     if not verdicts_of(repetition, suite):
-        for old in repetition.directory.glob("look-*.json"):
-            old.unlink()
-        (repetition.store / "ledger.jsonl").unlink(missing_ok=True)
+        old = [*repetition.directory.glob("look-*"), *repetition.store.glob("ledger.*")]
+        for path in old:
+            path.unlink()
 
 
 def _look(repetition: Repetition, index: int, suite: str) -> dict[str, Any]:
