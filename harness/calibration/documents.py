@@ -107,10 +107,12 @@ def _similarity(
     return {
         "t-test over pairs, one layer": float(raw.p[0]),
         "t-test over pairs, best layer": float(raw.p.min()),
-        "t-test over pairs, best layer with enough raw signal": _least(
+        "t-test over pairs, best layer with enough signal": _least(
             raw.p[raw.signal > minimum]
         ),
-        "t-test over pairs, best layer with enough centred signal": _least(
+        "centred t-test over pairs, one layer": float(centred.p[0]),
+        "centred t-test over pairs, best layer": float(centred.p.min()),
+        "centred t-test over pairs, best layer with enough signal": _least(
             centred.p[centred.signal > minimum]
         ),
         "labels dealt out to clips, max-T": max_t(by_clip, exact=drawn.exact).p_any,
@@ -126,6 +128,8 @@ def _probes(activations: Array, table: ClipTable) -> dict[str, float]:
     """Two emotions, as in the documents; every fourth layer, where layers are tried."""
     pair, kept = table.restricted(_PAIR)
     some = activations[kept][:, :: LAYERS // PROBED_LAYERS]
+    # Logistic regression depends on the scale: dimensions get a variance of about 1.
+    some = some * np.sqrt(some.shape[2])
     five_fold = documented_accuracy(some, pair.emotion_of_clip, layers=[0])
     folds = probe_folds(pair.emotion, template=pair.template)
     held_out = pairwise_accuracy(
@@ -197,7 +201,12 @@ def _reruns(icc: float, number: int, rng: np.random.Generator) -> dict[str, floa
     )
     drawn = draw(model, rng=rng).activations
     planted = Planted(
-        model=model, conditional=drawn, null=drawn, first_step=drawn, heard={}
+        model=model,
+        conditional=drawn,
+        null=drawn,
+        first_step=drawn,
+        swap=None,
+        heard={},
     )
     p = {}
     for samples in SAMPLES:

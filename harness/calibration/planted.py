@@ -258,7 +258,12 @@ def _effects(cell: PlantedCell, number: int) -> dict[str, Any]:
     model, vectors = cell.model, _vectors(cell)
     drawn = draw(model, rng=cell.rng(number), emotions=vectors).activations
     planted = Planted(
-        model=model, conditional=drawn, null=drawn, first_step=drawn, heard={}
+        model=model,
+        conditional=drawn,
+        null=drawn,
+        first_step=drawn,
+        swap=None,
+        heard={},
     )
     looks = {}
     for samples in PLANNED:

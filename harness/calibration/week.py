@@ -141,6 +141,12 @@ class Seen:
     def heard(self, name: str) -> npt.NDArray[np.float64]:
         return self.planted.heard[name][self.rows]
 
+    @property
+    def acoustics(self) -> npt.NDArray[np.float64]:
+        """Tempo, loudness and brightness, `(clips, 3)`."""
+        names = ("tempo_bpm", "rms", "brightness_hz")
+        return np.stack([self.heard(name) for name in names], axis=1)
+
 
 def gate_decisions(seen: Seen, *, probe: bool = True) -> list[Decision]:
     """The gates of week 1, in the order of the decision tree.
@@ -177,6 +183,8 @@ def _signal(seen: Seen, *, halves: bool) -> Evidence:
         seen.table,
         null=planted.null[rows] if halves else None,
         first_step=planted.first_step[rows] if halves else None,
+        swap=planted.swap if halves else None,
+        controls=planted.conditional[seen.control_rows],
         alpha=seen.look.alpha,
     )
 
@@ -187,6 +195,7 @@ def _probe(seen: Seen, *, halves: bool) -> Evidence:
         planted.conditional[rows],
         seen.table,
         null=planted.null[rows] if halves else None,
+        acoustics=seen.acoustics if halves else None,
         alpha=seen.look.alpha,
     )
 

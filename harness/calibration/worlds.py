@@ -27,6 +27,7 @@ __all__ = ["EMOTIONS", "EVERYTHING", "WORLDS", "Planted", "World", "plant"]
 EMOTIONS = ("happy", "sad", "calm", "energetic")
 EVERYTHING = "everything"  # the world in which GO is right
 
+_SWAPPED = 3  # templates, as in `harness.sampling.swap`
 # Mean by emotion where the music follows, mean where it does not, and the spreads of
 # both. A tempo spread of 30 BPM makes a gap of 20 BPM between two emotions of 5 prompts
 # x 4 clips at an ICC of .3 a matter of chance in 12 % of models. `major` is how far the
@@ -80,6 +81,8 @@ class Planted:
     conditional: npt.NDArray[np.float32]  # (clips, layers, d), as the next two
     null: npt.NDArray[np.float32]
     first_step: npt.NDArray[np.float32]
+    # (templates, music emotions, word emotions, layers, d)
+    swap: npt.NDArray[np.float32] | None
     heard: Mapping[str, npt.NDArray[np.float64]]  # feature -> (clips,)
 
 
@@ -112,8 +115,33 @@ def plant(world: World, model: GaussianModel, *, rng: np.random.Generator) -> Pl
         conditional=half(world.words),
         null=half(world.through_music),
         first_step=half(world.words),
+        swap=_swap(world, model, vectors, rng),
         heard={name: _heard(name, world, model, rng) for name in _HEARD},
     )
+
+
+def _swap(
+    world: World,
+    model: GaussianModel,
+    vectors: npt.NDArray[np.float64],
+    rng: np.random.Generator,
+) -> npt.NDArray[np.float32]:
+    """Music of every emotion under the words of every emotion, in some templates.
+
+    Music brings the noise of its clip to all words, and a prompt that of its wording to
+    all music.
+    """
+    few = replace(model, signal=0.0, prompts=_SWAPPED, seeds=1, cosine=0.0)
+
+    def factor(carries: bool) -> npt.NDArray[np.float64]:
+        noise = draw(few, rng=rng).activations.astype(np.float64)
+        by_emotion = noise.reshape(model.emotions, _SWAPPED, *noise.shape[1:])
+        if carries:
+            by_emotion = by_emotion + vectors[:, None]
+        return np.swapaxes(by_emotion, 0, 1)
+
+    music, words = factor(world.through_music), factor(world.words)
+    return (music[:, :, None] + words[:, None]).astype(np.float32)
 
 
 def _heard(
