@@ -57,7 +57,6 @@ def joint_min_p(statistics: npt.NDArray[np.float64], *, exact: bool) -> JointMin
         p=_at_least_as_small(own.min(axis=1), own[0]),
         step_down=_step_down(own),
         own=own[0],
-        smallest=own.min(axis=1),
         exact=exact,
     )
 
@@ -115,12 +114,4 @@ class JointMinP:
     p: npt.NDArray[np.float64]  # (columns,), corrected in a single step
     step_down: npt.NDArray[np.float64]  # (columns,), stepping down: never larger
     own: npt.NDArray[np.float64]  # (columns,), uncorrected
-    smallest: npt.NDArray[np.float64]  # (relabelings,), of all columns in each row
     exact: bool
-
-    def attainable(self, own: float) -> float:
-        """The corrected p of a column whose own p is the smallest it can have, `own`.
-
-        What the other columns do is taken as it is in these rows.
-        """
-        return max(own, float(_at_least_as_small(self.smallest, np.array([own]))[0]))
