@@ -132,6 +132,23 @@ def test_audio_is_what_audiocraft_decodes_from_the_codes(tiny: LoadedMusicGen) -
     np.testing.assert_array_equal(made.audio, expected.numpy())
 
 
+def test_codes_and_text_are_kept_with_the_clip(
+    tiny: LoadedMusicGen, prefixed: LoadedMusicGen
+) -> None:
+    clips = [clip("one", SHORT, 5), clip("two", MEDIUM, 6)]
+    for model in (tiny, prefixed):
+        for made in [s for b in Sampler(model, GENERATION).generate(clips) for s in b]:
+            tokens = made.capture.tokens
+            assert tokens is not None
+            codes = torch.from_numpy(tokens.codes)[None]
+            audio = model.decode_audio(codes)[0].numpy()
+            np.testing.assert_allclose(made.audio, audio, atol=1e-6)
+            condition = model.encode_text(made.clip.prompt.text)
+            read = condition.prefix[0] if model is prefixed else condition.cross
+            expected = read.mean(0).numpy()
+            np.testing.assert_allclose(tokens.text, expected, atol=1e-6)
+
+
 def test_provenance_names_versions_and_no_machine(tiny: LoadedMusicGen) -> None:
     provenance = Sampler(tiny, GENERATION).provenance()
     assert set(provenance) == {"python", "torch", "audiocraft", "device", "dtype"}
