@@ -14,6 +14,7 @@ from harness.evidence.qualifiers import Rung, as_detail, qualifier_of
 from harness.inference.jackknife import jackknife_interval
 from harness.inference.relabel import p_value
 from harness.measures.probe import (
+    ProbeError,
     confusion,
     pairwise_accuracy,
     probe_folds,
@@ -48,7 +49,19 @@ def probe_evidence(
       `(clips, d)`. In matched templates the text determines the emotion; what is left
       is only what the music adds to what its words make one expect. So little is left
       that silence here means nothing, and no qualifier reads it.
+
+    Raises
+    ------
+    ProbeError
+        If `activations` are not finite or the same for every clip, or there are too
+        few prompts.
     """
+    if not np.ptp(activations, axis=0).any():
+        msg = (
+            "`activations` must vary between clips, got the same for every clip. "
+            "Capture them again."
+        )
+        raise ProbeError(msg)
     folds = probe_folds(table.emotion, template=table.template)
     nested = nested_accuracy(
         activations,

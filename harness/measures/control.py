@@ -153,6 +153,12 @@ def _mean_over_different(
         np.add.at(sums, group, units)
         total += sign * float(np.sum(sums**2))
         pairs += sign * int(np.sum(np.bincount(group) ** 2))
+    if not pairs:
+        msg = (
+            "`template` must name 2 templates or more, got one: no two clips differ in "
+            "emotion and template. Add prompts."
+        )
+        raise SimilarityError(msg)
     return total / pairs
 
 

@@ -96,6 +96,7 @@ class Decision:
             p=record.get("p"),
             interval=_whole(record.get("ci")),
             upper=detail.get("upper_bound"),
+            n_prompts=record.get("n_prompts"),
             qualifier=record["qualifier"],
             detail=detail,
         )
