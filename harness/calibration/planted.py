@@ -39,7 +39,7 @@ from harness.inference.gaussian import (
 from harness.inference.looks import PLANNED, design_for
 from harness.verdict import TEXT_BORNE, Decision, Status, Verdict
 
-__all__ = ["CELLS", "PlantedCell", "planted_repetition"]
+__all__ = ["CELLS", "PlantedCell", "emotions_of", "planted_repetition"]
 
 ICCS = (0.0, 0.1, 0.3, 0.5)
 RATIOS = (2.5, 23.0)
@@ -255,7 +255,7 @@ def _carrying(
 
 
 def _effects(cell: PlantedCell, number: int) -> dict[str, Any]:
-    model, vectors = cell.model, _vectors(cell)
+    model, vectors = cell.model, emotions_of(cell)
     drawn = draw(model, rng=cell.rng(number), emotions=vectors).activations
     planted = Planted(
         model=model,
@@ -281,7 +281,7 @@ def _effects(cell: PlantedCell, number: int) -> dict[str, Any]:
 
 
 @cache
-def _vectors(cell: PlantedCell) -> npt.NDArray[np.float64]:
+def emotions_of(cell: PlantedCell) -> npt.NDArray[np.float64]:
     """Emotions whose true signal is the cell's effect in every layer."""
     if cell.effect == 0:
         return np.zeros((cell.model.emotions, cell.layers, cell.model.dimensions))
