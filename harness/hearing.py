@@ -52,11 +52,18 @@ def tempo_instrument(store: Store) -> Mapping[str, Any]:
     name = f"tempo-{_instrument_digest()}"
     known: dict[str, Any] | None = store.check(name)
     if known is None:
-        from harness.measures.acoustics import tempo_error_rates
-
-        known = plain(asdict(tempo_error_rates()))
+        known = _tempo_errors()
         store.write_check(name, known)
     return known
+
+
+@cache
+def _tempo_errors() -> dict[str, Any]:
+    """The same for every store of a process."""
+    from harness.measures.acoustics import tempo_error_rates
+
+    found: dict[str, Any] = plain(asdict(tempo_error_rates()))
+    return found
 
 
 def planted_sounds(store: Store) -> Mapping[str, Any]:
