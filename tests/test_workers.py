@@ -383,9 +383,9 @@ def work_until(root: Path, last: int) -> None:
 
 JOBS = {"work": work, "work_beside": work_beside, "work_until": work_until}
 
-# Layout and card, three files for each of 8 clips, the metadata and what vouches for
+# Layout and card, four files for each of 8 clips, the metadata and what vouches for
 # it, three touches each.
-TOUCHES = 3 * (2 + 3 * 8 + 2)
+TOUCHES = 3 * (2 + 4 * 8 + 2)
 KILLED_AT = sorted(
     int(n) for n in np.random.default_rng(5).choice(TOUCHES, 24, replace=False) + 1
 )
