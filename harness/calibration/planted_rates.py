@@ -93,16 +93,19 @@ def _count_claim(
             rates[key] = Rate(at_most=at_most, about=about)
         rates[key].add(hit)
 
-    below = []
+    below, supported = [], []
     for samples, (p, status) in seen.items():
         alpha = look_for(samples).alpha
         below.append(p is not None and p < alpha)
         count(samples, "p < .05", CLAIM_LEVEL, p is not None and p < CLAIM_LEVEL)
         count(samples, "p < alpha", alpha, below[-1])
         if status:
-            count(samples, "supported", alpha, status == Status.SUPPORTED)
+            supported.append(status == Status.SUPPORTED)
+            count(samples, "supported", alpha, supported[-1])
     if len(seen) == len(PLANNED):
         count("any", "p < alpha", FALSE_GO, any(below))
+        if supported:
+            count("any", "supported", FALSE_GO, any(supported))
 
 
 def few_rates(

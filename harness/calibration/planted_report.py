@@ -119,9 +119,9 @@ def _worst_world(rates: Iterable[Rate]) -> str:
         if world != EVERYTHING
         for user in USERS
     }
-    (world, user), worst = max(
-        by_world.items(), key=lambda item: item[1].hits / max(1, item[1].count)
-    )
+    (world, user), worst = max(by_world.items(), key=lambda item: item[1].observed)
+    if worst.hits == 0:
+        return f"No null led to GO: {pooled(_where(null, user='anew'))} % of all."
     return (
         f"The worst null is `{world}` with a user `{user}`: {worst.hits} of"
         f" {worst.count} GO, {worst} %. At most {100 * FALSE_GO:g} % are promised."
@@ -160,14 +160,14 @@ def _claim_sections(rates: Sequence[Rate]) -> Iterator[str]:
         "emotions, one member is counted."
     )
     headers = [f"p < .05 at {samples}" for samples in PLANNED]
-    headers += ["p < alpha, any look", "supported at 100"]
+    headers += ["p < alpha, any look", "supported, any look"]
     rows = []
     for name in names:
         own = _where(rates, claim=name)
         row: list[Any] = [name]
         row += [pooled(_where(own, what="p < .05", look=n)) for n in PLANNED]
         row.append(pooled(_where(own, what="p < alpha", look="any")))
-        row.append(pooled(_where(own, what="supported", look=PLANNED[-1])))
+        row.append(pooled(_where(own, what="supported", look="any")))
         rows.append(row)
     yield table(["claim", *headers], rows)
     yield "The gates, p < alpha at any of the four looks:"

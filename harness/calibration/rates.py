@@ -40,6 +40,11 @@ class Rate:
         self.count += 1
 
     @property
+    def observed(self) -> float:
+        """Hits per count; 0 of 0 is 0."""
+        return self.hits / max(1, self.count)
+
+    @property
     def p(self) -> float:
         """How well luck explains that the rate is beyond its bound."""
         if self.count == 0:
