@@ -473,6 +473,20 @@ def test_a_trend_the_other_way_is_not_worth_more_clips_when_few_remain() -> None
     assert settled(decisions, look=look_for(50)).verdict is Verdict.PIVOT
 
 
+def test_of_two_open_members_the_less_hopeful_one_stops() -> None:
+    first, second = TEMPO
+    hopeful = gate(first, Status.INCONCLUSIVE, p=0.1, interval=(15.0, 35.0))
+    against = gate(
+        second, Status.INCONCLUSIVE, effect=-12.0, p=0.999, interval=(-22.0, -2.0)
+    )
+    decisions = {**all_in_favour(), first: hopeful, second: against}
+    found = settled(decisions, look=look_for(50))
+    assert found.verdict is Verdict.PIVOT
+    assert "energetic against calm" in found.reason
+    only = settled({**all_in_favour(), first: hopeful}, look=look_for(50))
+    assert only.verdict is Verdict.EXTEND
+
+
 @given(
     effect=st.floats(-50, 50),
     p=st.floats(0.0001, 1),

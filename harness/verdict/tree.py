@@ -152,7 +152,7 @@ def _follow(
         members = [d for d in gates if d.claim.id in claims]
         if not members:
             return _no_verdict(f"`{question}` was not answered.", path)
-        worst = max(members, key=_severity)
+        worst = max(members, key=lambda d: (_severity(d), -_hope(d, look)))
         if worst.status is not Status.SUPPORTED:
             path.append(_node(question, worst))
             return _stopped(worst, worst.evidence.p, path, look, _because(worst))
@@ -227,6 +227,14 @@ _ORDER = (
 
 def _severity(decision: Decision) -> int:
     return _ORDER.index(decision.status)
+
+
+def _hope(decision: Decision, look: Look) -> float:
+    """The chance that a later look decides it: of equals, the least hopeful stops."""
+    ahead = None
+    if decision.status in (Status.INCONCLUSIVE, Status.WEAK):
+        ahead = chances(decision, look, p=decision.evidence.p)
+    return 1.0 if ahead is None else ahead.minimum
 
 
 def _short_of_go(
