@@ -8,6 +8,7 @@ per emotion, one clip of each) unless said otherwise.
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from math import sqrt
 from typing import Any
@@ -147,6 +148,16 @@ def test_a_signal_goes_by_the_variance_components_of_its_model() -> None:
     few = need_of(signal(participation_ratio=2.5), FIRST)
     assert few is not None
     assert few.prompts is None or few.prompts > need.prompts
+
+
+@pytest.mark.parametrize(
+    "decision", [signal(), undecided(error=9.0)], ids=["components", "interval"]
+)
+def test_what_is_foreseen_survives_the_record(decision: Decision) -> None:
+    again = Decision.from_record(json.loads(json.dumps(decision.as_record())))
+    assert need_of(again, FIRST, emotions=4) == need_of(decision, FIRST, emotions=4)
+    assert need_of(again, FIRST) is not None
+    assert chances(again, FIRST, p=0.05) == chances(decision, FIRST, p=0.05)
 
 
 def test_more_noise_needs_a_later_look_and_in_the_end_none_is_enough() -> None:
