@@ -47,6 +47,7 @@ LAYERS = (24, 48)
 FEW = (3, 5)  # prompts per emotion, below the first look's
 EFFECTS = (0.0, 0.01, 0.02, 0.05)  # in the unit of `layer_signal`
 PLAINLY = 3.0  # variance of emotions that no look can overlook
+FAINTLY = (0.05, 0.1)  # of which 1 / 1.2 is signal: templates have a variance of .2
 _MOST = design_for(PLANNED[-1])
 _PROBED = 4  # every fourth repetition asks for the probe at every look
 _PANEL = ("brightness_gap", "loudness_gap", "mode_gap")
@@ -66,13 +67,14 @@ class PlantedCell:
     layers: int = 24
     prompts: int | None = None  # per emotion, if not those of the looks
     effect: float = 0.0  # the true signal
+    variance: float = PLAINLY  # of the emotions, where a world plants them
     per_round: int = 1
 
     @property
     def name(self) -> str:
         what = {
             "claims": "",
-            "verdicts": f"{self.world}, ",
+            "verdicts": f"{self.planted}, ",
             "few": f"{self.prompts} prompts, ",
             "effects": f"signal {self.effect:g}, ",
         }[self.kind]
@@ -82,13 +84,19 @@ class PlantedCell:
         )
 
     @property
+    def planted(self) -> str:
+        """The world, and how faint its emotions are if they are not plain."""
+        faintly = "" if self.variance == PLAINLY else f", variance {self.variance:g}"
+        return f"{self.world}{faintly}"
+
+    @property
     def model(self) -> GaussianModel:
         """The Gaussian model, for the last look; `signal` where a world plants one."""
         return GaussianModel(
             prompts=_MOST.prompts_per_emotion,
             seeds=_MOST.seeds_per_prompt,
             layers=self.layers,
-            signal=PLAINLY,
+            signal=self.variance,
             # At an ICC of 0 a clip owes nothing to its prompt, not even its template.
             template=0.2 if self.icc else 0.0,
             icc=self.icc,
@@ -119,6 +127,10 @@ def _cells() -> Iterator[PlantedCell]:
             )
     for ratio in RATIOS:
         yield PlantedCell(kind="verdicts", world=EVERYTHING, participation_ratio=ratio)
+    for variance in FAINTLY:
+        yield PlantedCell(
+            kind="verdicts", world=EVERYTHING, variance=variance, per_round=2
+        )
     for prompts, icc in product(FEW, ICCS):
         yield PlantedCell(kind="few", prompts=prompts, icc=icc, per_round=4)
     for effect in EFFECTS:

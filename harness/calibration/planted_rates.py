@@ -49,7 +49,8 @@ def verdict_rates(
 
 
 def _verdict_rate(cell: PlantedCell, right: bool, **about: Any) -> Rate:
-    rate = Rate(about={**_about(cell), "world": cell.world, **about})
+    what = {"world": cell.world, "planted": cell.planted}
+    rate = Rate(about={**_about(cell), **what, **about})
     if not right:
         rate.at_most = FALSE_GO
     return rate

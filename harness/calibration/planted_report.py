@@ -98,9 +98,10 @@ def _verdict_sections(rates: Sequence[Rate]) -> Iterator[str]:
     yield "## How often the verdict is GO"
     yield "\n".join(f"- {name}: {what}" for name, what in USERS.items())
     rows = []
-    for world, what in WORLDS.items():
-        own = [rate for rate in rates if rate.about["world"] == world]
-        row = [world, what.guard, pooled(_where(own, user="stops")).count]
+    for planted in dict.fromkeys(rate.about["planted"] for rate in rates):
+        own = _where(rates, planted=planted)
+        guard = WORLDS[own[0].about["world"]].guard
+        row = [planted, guard, pooled(_where(own, user="stops")).count]
         row += [pooled(_where(own, look=samples)) for samples in PLANNED]
         row += [pooled(_where(own, user=user)) for user in USERS]
         rows.append(row)

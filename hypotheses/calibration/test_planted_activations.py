@@ -40,7 +40,7 @@ def test_the_verdict_is_go_where_everything_is_there(measured):
     right = [
         rate
         for rate in measured.verdicts
-        if rate.about["world"] == EVERYTHING and rate.about.get("user") == "stops"
+        if rate.about["planted"] == EVERYTHING and rate.about.get("user") == "stops"
     ]
     everything = pooled(right)
     assert everything.hits == everything.count > 0
