@@ -117,7 +117,7 @@ LANGUAGE_MODEL: dict[str, Any] = {
     # for a small one: slow music loses its beat.
     "classifier_free_guidance": {"training_dropout": 0.2, "inference_coef": 2.0},
     "generate": {
-        "lm": {"use_sampling": True, "top_k": 250, "top_p": 0.0, "temp": 0.85}
+        "lm": {"use_sampling": True, "top_k": 250, "top_p": 0.0, "temp": 0.55}
     },
     "attribute_dropout": {},
     "fuser": {
