@@ -44,10 +44,10 @@ _INTRODUCTION = f"""\
 
 4 emotions x 5 prompts x 4 clips, {LAYERS} layers of 256 dimensions, participation ratio
 23, mean raw cosine .95, neighbouring layers correlated .95; nothing depends on the
-emotion. ICC is the prompt's share of the variance. The probe has two emotions and tries
-{PROBED_LAYERS} layers; the tempo varies by 30 BPM from clip to clip. Reruns grow one
-data set of matched templates. Rates are in percent, with the 95 % interval of Clopper
-and Pearson; all of them should be 5 or less.
+emotion. ICC is the prompt's share of the variance. Probes try {PROBED_LAYERS} layers,
+the documents' with two emotions, the suite's with all four. The tempo varies by 30 BPM
+from clip to clip. Reruns grow one data set of matched templates. Rates are in percent,
+with the 95 % interval of Clopper and Pearson; all of them should be 5 or less.
 """
 _READ = f"""\
 Means in percent. Half of the clips would be read right by chance, and no dimension
