@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.history import PastLook, past_looks, supported
+from harness.history import PastLook, name_of, past_looks, supported
 from harness.inference.looks import design_for
 from harness.inference.power import outlook
 from harness.ledger import LedgerError
@@ -95,7 +95,7 @@ def _needs(past: list[PastLook]) -> list[str]:
     if not planned:
         return []
     return [
-        f"{claim['id']}: {need_sentence(claim['needs'])}"
+        f"{name_of(claim)}: {need_sentence(claim['needs'])}"
         for claim in planned[-1].claims
         if claim.get("needs")
     ]

@@ -31,6 +31,7 @@ __all__ = [
     "data_of",
     "judged",
     "looks_record",
+    "name_of",
     "past_looks",
     "supported",
     "take",
@@ -96,7 +97,7 @@ class PastLook:
     @property
     def claims(self) -> list[dict[str, Any]]:
         """What was last decided of each claim."""
-        latest = {_name(c): dict(c) for r in self.results for c in r["claims"]}
+        latest = {name_of(c): dict(c) for r in self.results for c in r["claims"]}
         return list(latest.values())
 
     @property
@@ -116,7 +117,7 @@ class PastLook:
 
     def gates(self) -> dict[str, str]:
         """The status of each gate."""
-        return {_name(c): c["status"] for c in self.claims if c["role"] == "gate"}
+        return {name_of(c): c["status"] for c in self.claims if c["role"] == "gate"}
 
 
 # --- judging ------------------------------------------------------------------------
@@ -281,8 +282,8 @@ def write_result(
     with ledger.locked():
         past = past_looks(ledger.entries(), question)
         same = next(p for p in past if _is_same(p, planned, sight))
-        known = {_name(c): c["status"] for c in same.claims}
-        found = {_name(c): c["status"] for c in claims}
+        known = {name_of(c): c["status"] for c in same.claims}
+        found = {name_of(c): c["status"] for c in claims}
         if same.results and same.verdict == verdict and found.items() <= known.items():
             return
         ledger.append(
@@ -311,7 +312,8 @@ def _kept(claim: Mapping[str, Any]) -> dict[str, Any]:
     return {**claim, "detail": detail}
 
 
-def _name(claim: Mapping[str, Any]) -> str:
+def name_of(claim: Mapping[str, Any]) -> str:
+    """Id and, in brackets, which member of its family."""
     return claim["id"] + (f"[{claim['member']}]" if claim["member"] else "")
 
 
@@ -328,7 +330,7 @@ def supported(past: Sequence[PastLook]) -> list[dict[str, Any]]:
     for look in past:
         if look.is_spent:
             latest |= {
-                _name(claim): {**claim, "look": look.number, "carried": True}
+                name_of(claim): {**claim, "look": look.number, "carried": True}
                 for claim in look.claims
                 if claim["role"] in _DECIDING
             }

@@ -71,6 +71,22 @@ def test_the_same_look_is_on_record_once_and_gives_the_same_answer(
     assert re.search(r"look 1 of 4.*; taken on .* the same answer, and cost noth", line)
 
 
+NEEDS = """decide_claim(
+        given("{name}", effect=10.0, p=0.2, upper=30.0, interval=(-10.0, 30.0))
+    )"""
+
+
+def test_what_was_undecided_needs_is_said_before_the_next_look(
+    pytester: pytest.Pytester, go: Go
+) -> None:
+    assert not said(go(*WEEK, bodies={"tempo_gap": NEEDS}), "tempo_gap[")
+    lines = said(go(*WEEK, "--lf", "--samples=20"), "tempo_gap[")
+    pairs = ("happy against sad", "energetic against calm")
+    assert [line.split(": needs ")[0] for line in lines] == [
+        f"tempo_gap[{pair}]" for pair in pairs
+    ]
+
+
 def test_trying_other_seeds_is_a_repeated_look_and_never_go(
     pytester: pytest.Pytester, go: Go
 ) -> None:
