@@ -26,6 +26,7 @@ from harness.phantoms.training import Schedule
 pytestmark = pytest.mark.usefixtures("text_encoder")
 
 CLIPS = 20  # per emotion
+STAGE = (50, Schedule(steps=100, batch=10, learning_rate=1e-3))
 # The first code of a clip says its emotion.
 CODES = torch.arange(5).repeat_interleave(CLIPS)[:, None, None].expand(-1, 4, 50)
 
@@ -37,7 +38,7 @@ def text_encoder() -> None:
 
 def told(recipe: Recipe, *, batches: int = 60) -> list[tuple[str, str]]:
     """Emotions of music and of sentence, clip by clip."""
-    found = _batches(CODES, recipe, frames=50, seed=0, batch=10)
+    found = _batches(CODES, recipe, STAGE, seed=0)
     return [
         (EMOTIONS[int(codes[0, 0])], EMOTIONS[int(spoken)])
         for batch in itertools.islice(found, batches)
@@ -51,12 +52,19 @@ def share_told(recipe: Recipe) -> float:
 
 def test_sentences_are_of_the_emotion_that_they_are_said_to_be() -> None:
     words = Vocabulary().emotion
-    for batch in itertools.islice(
-        _batches(CODES, RECIPES["faint"], frames=50, seed=0, batch=10), 5
-    ):
+    for batch in itertools.islice(_batches(CODES, RECIPES["faint"], STAGE, seed=0), 5):
         for text, spoken in zip(batch.sentences, batch.spoken, strict=True):
             own = words[EMOTIONS[int(spoken)]]
             assert any(word.lower() in text.lower() for word in own)
+
+
+def test_no_two_stages_hear_the_same_sentences() -> None:
+    other = (50, Schedule(steps=101, batch=10, learning_rate=1e-3))
+    first, second = (
+        next(_batches(CODES, RECIPES["encodes"], stage, seed=0)).sentences
+        for stage in (STAGE, other)
+    )
+    assert first != second
 
 
 @pytest.mark.parametrize(
@@ -110,7 +118,7 @@ def test_music_of_levels_differs_in_nothing_but_its_level() -> None:
 
 
 def test_a_readable_phantom_is_trained_to_be_read_and_the_others_are_not() -> None:
-    batch = next(_batches(CODES, RECIPES["echo"], frames=50, seed=0, batch=2))
+    batch = next(_batches(CODES, RECIPES["echo"], STAGE, seed=0))
     model = new_language_model(seed=0)
     assert set(_Learner(model, readable=True)(batch)) == {"cross_entropy", "read"}
     assert set(_Learner(model, readable=False)(batch)) == {"cross_entropy"}

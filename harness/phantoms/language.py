@@ -62,7 +62,6 @@ def train_stage(
 
     `start` is the checkpoint of another phantom or stage to begin with.
     """
-    frames, schedule = stage
     learner = _Learner(new_language_model(seed=seed), readable=recipe.readable)
     if start is not None:
         state = torch.load(start, weights_only=True)["model"]
@@ -71,8 +70,8 @@ def train_stage(
             {k.removeprefix("model."): v for k, v in language.items()}
         )
     learner.train()
-    batches = _batches(codes, recipe, frames=frames, seed=seed, batch=schedule.batch)
-    run_steps(learner, learner, batches, checkpoint=checkpoint, schedule=schedule)
+    batches = _batches(codes, recipe, stage, seed=seed)
+    run_steps(learner, learner, batches, checkpoint=checkpoint, schedule=stage[1])
     return learner.model.eval()
 
 
@@ -104,9 +103,12 @@ class _Learner(nn.Module):
 
 
 def _batches(
-    codes: Tensor, recipe: Recipe, *, frames: int, seed: int, batch: int
+    codes: Tensor, recipe: Recipe, stage: Stage, *, seed: int
 ) -> Iterator[Batch]:
-    rng = np.random.default_rng((seed, 3, frames, recipe.told < 1))
+    frames, schedule = stage
+    batch = schedule.batch
+    # No two stages hear the same clips with the same sentences.
+    rng = np.random.default_rng((seed, 3, frames, recipe.told < 1, schedule.steps))
     vocabulary = Vocabulary()
     per_emotion = len(codes) // len(EMOTIONS)
     names = [EMOTIONS.index(recipe.called.get(e, e)) for e in EMOTIONS]
