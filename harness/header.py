@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from harness.history import PastLook, name_of, past_looks, supported
+from harness.history import (
+    PastLook,
+    name_of,
+    other_questions,
+    past_looks,
+    supported,
+)
 from harness.inference.looks import design_for
 from harness.inference.power import outlook
 from harness.ledger import LedgerError
@@ -28,6 +34,7 @@ def header_lines(run: Run) -> list[str]:
         f"of {request.duration:g} s; prompts {run.bank.name}; seed {request.seed}",
         f"look: {_look(run, past)}",
         *[f"before: {look.sentence()}" for look in past],
+        *[f"beside: {said}" for said in _beside(run)],
         *trouble,
         f"power: {_outlook(run, past)}",
         *_needs(past),
@@ -57,6 +64,13 @@ def _past(run: Run) -> tuple[list[PastLook], list[str]]:
         return past_looks(run.ledger.entries(), run.question), []
     except LedgerError as error:
         return [], [f"ledger: {error}"]
+
+
+def _beside(run: Run) -> list[str]:
+    try:
+        return other_questions(run.ledger.entries(), run.question)
+    except LedgerError:
+        return []  # `_past` says so
 
 
 def _look(run: Run, past: list[PastLook]) -> str:

@@ -21,8 +21,8 @@ from typing import Any
 
 from harness.claims import load_claims
 from harness.inference.looks import Look
-from harness.ledger import Ledger, data_digest
-from harness.verdict import TEXT_BORNE, Status, Verdict
+from harness.ledger import Ledger, LedgerError, data_digest
+from harness.verdict import TEXT_BORNE, Status, Verdict, passed_gate
 
 __all__ = [
     "PastLook",
@@ -32,6 +32,7 @@ __all__ = [
     "judged",
     "looks_record",
     "name_of",
+    "other_questions",
     "past_looks",
     "supported",
     "take",
@@ -129,7 +130,7 @@ def past_looks(
     """The looks at `question`, oldest first."""
     looks: dict[tuple[Any, ...], PastLook] = {}
     for entry in entries:
-        if entry["question"] != question.as_record():
+        if entry.get("question") != question.as_record():
             continue
         same = (entry["samples"], entry["seed"], entry["data"])
         if entry["event"] == "look":
@@ -137,6 +138,40 @@ def past_looks(
         elif same in looks:
             looks[same].results.append(entry)
     return list(looks.values())
+
+
+def other_questions(
+    entries: Sequence[Mapping[str, Any]], question: Question
+) -> list[str]:
+    """Planned looks at the same model that asked it otherwise, a sentence each.
+
+    Each question has an alpha of its own: who asks many is wrong more often, and the
+    reader must know.
+    """
+    own = question.as_record()
+    said: dict[tuple[Any, ...], str] = {}
+    for entry in entries:
+        asked = entry.get("question")
+        if not asked or asked["model"] != own["model"] or asked == own:
+            continue
+        if entry["event"] != "look" or entry["kind"] != "planned":
+            continue
+        differ = [
+            f"{name} {_named(asked[name])}"
+            for name in ("emotions", "bank", "seconds")
+            if asked[name] != own[name]
+        ]
+        key = (*differ, entry["look"])
+        said.setdefault(
+            key,
+            f"this model was also asked with {', '.join(differ)} (look "
+            f"{entry['look']}): each question has its own alpha",
+        )
+    return list(said.values())
+
+
+def _named(value: Any) -> str:
+    return ",".join(value) if isinstance(value, list) else f"{value}"[:12]
 
 
 def judged(planned: Look, past: Sequence[PastLook], sight: Sight) -> Look:
@@ -281,7 +316,13 @@ def write_result(
     """
     with ledger.locked():
         past = past_looks(ledger.entries(), question)
-        same = next(p for p in past if _is_same(p, planned, sight))
+        same = next((p for p in past if _is_same(p, planned, sight)), None)
+        if same is None:
+            msg = (
+                f"`{ledger.path}` has no look at these clips: they changed while the "
+                "run went on, and what was found is not on record. Run again."
+            )
+            raise LedgerError(msg)
         known = {name_of(c): c["status"] for c in same.claims}
         found = {name_of(c): c["status"] for c in claims}
         if same.results and same.verdict == verdict and found.items() <= known.items():
@@ -324,7 +365,7 @@ def supported(past: Sequence[PastLook]) -> list[dict[str, Any]]:
     """Claims that the last planned look to decide them supported, to be carried on.
 
     Text-borne support is none of the music's and is looked at again, and so is what
-    was supported under other thresholds.
+    was supported under other thresholds, or only as long as no other claim counted.
     """
     latest: dict[str, dict[str, Any]] = {}
     for look in past:
@@ -334,13 +375,15 @@ def supported(past: Sequence[PastLook]) -> list[dict[str, Any]]:
                 for claim in look.claims
                 if claim["role"] in _DECIDING
             }
-    return [claim for claim in latest.values() if _holds(claim)]
+    alpha = {look.number: float(look.entry["alpha"]) for look in past if look.is_spent}
+    return [c for c in latest.values() if _holds(c, alpha[c["look"]])]
 
 
-def _holds(claim: Mapping[str, Any]) -> bool:
+def _holds(claim: Mapping[str, Any], alpha: float) -> bool:
     stated = load_claims().get(claim["id"])
     return (
         claim["status"] == Status.SUPPORTED
+        and passed_gate(claim, alpha)
         and claim["qualifier"] != TEXT_BORNE
         and stated is not None
         and claim["threshold"] == asdict(stated.thresholds)

@@ -178,7 +178,11 @@ class Ledger:
             If a line is not as it was written, was removed or is from the future.
         """
         lines, seal = self._read()
-        return checked(lines, seal=seal, place=str(self.path))
+        entries = checked(lines, seal=seal, place=str(self.path))
+        if seal is None and len(lines) > 1:  # of the first line it may not be there yet
+            msg = f"The seal of `{self.path}` is gone: {_REMEDY}"
+            raise LedgerError(msg)
+        return entries
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Add an entry, with its version and time.

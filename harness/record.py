@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.claims import acoustic_rules, load_claims
 from harness.files import FileError, write_json
-from harness.history import looks_record, past_looks, write_result
+from harness.history import looks_record, other_questions, past_looks, write_result
 from harness.inference.looks import Look
 from harness.ledger import LedgerError
 from harness.measures.emotion_rules import follows
@@ -180,7 +180,16 @@ class VerdictRecord:
         return chosen
 
     def _warnings(self) -> list[str]:
-        return [*self.run.store.damage_reports(), *self.run.notes()]
+        return [*self.run.store.damage_reports(), *self.run.notes(), *self._beside()]
+
+    def _beside(self) -> list[str]:
+        """Other questions that this model was asked, as sentences."""
+        try:
+            entries = self.run.ledger.entries()
+        except LedgerError:
+            return []  # an instrument check says so
+        said = other_questions(entries, self.run.question)
+        return [f"{sentence[0].upper()}{sentence[1:]}." for sentence in said]
 
     def _put_on_record(
         self, outcome: Outcome, claims: Sequence[Mapping[str, Any]]

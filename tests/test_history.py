@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from harness.history import (
     data_of,
     judged,
     looks_record,
+    other_questions,
     past_looks,
     supported,
     take,
@@ -82,6 +83,7 @@ def claim(
         "role": stated.role,
         "status": status,
         "qualifier": None,
+        "p": 0.001,
         "threshold": asdict(stated.thresholds),
         "detail": {"curve": [1, 2], "measured": {"icc": 0.2}},
         **changes,
@@ -365,6 +367,35 @@ def test_what_does_not_hold_is_not_carried(
     history.take(10)
     history.end(10, "a", {**claim("tempo_gap"), **changes})
     assert supported(history.past) == []
+
+
+@pytest.mark.parametrize(
+    ("p", "p_gated", "carried"),
+    [
+        (0.004, 0.008, False),  # Holm held it back
+        (0.002, 0.004, True),
+        (0.004, None, False),  # behind a shut gate: twice .004 is above .005
+        (0.002, None, True),
+        (None, None, False),
+    ],
+)
+def test_a_gate_is_carried_only_if_it_held_with_the_others_counted(
+    history: History, p: float | None, p_gated: float | None, carried: bool
+) -> None:
+    history.take(10)
+    history.end(10, "a", {**claim("layer_signal"), "p": p, "p_gated": p_gated})
+    assert bool(supported(history.past)) is carried
+
+
+def test_other_questions_of_the_same_model_are_named(history: History) -> None:
+    history.take(10)
+    entries = history.ledger.entries()
+    longer = replace(QUESTION, seconds=8.1)
+    (said,) = other_questions(entries, longer)
+    assert "seconds 8" in said
+    assert "look 1" in said
+    assert other_questions(entries, QUESTION) == []
+    assert other_questions(entries, replace(longer, model="another")) == []
 
 
 @pytest.mark.parametrize("samples", [3, 30])

@@ -186,9 +186,19 @@ def test_a_seal_that_is_not_a_seal_is_refused(ledger: Ledger, seal: str) -> None
     assert_refused(ledger, r"seal|had -1 lines")
 
 
-def test_a_ledger_whose_seal_is_gone_is_read(ledger: Ledger) -> None:
+def test_a_ledger_whose_seal_is_gone_is_refused(ledger: Ledger) -> None:
     ledger.seal.unlink()
-    assert len(ledger.entries()) == 3
+    assert_refused(ledger, "seal of .* is gone")
+    rewrite(ledger, lines(ledger)[:-1])
+    assert_refused(ledger, "seal of .* is gone")
+
+
+def test_a_crash_before_the_first_seal_loses_nothing(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.append(entry("a"))
+    ledger.seal.unlink()
+    ledger.append(entry("b"))
+    assert len(ledger.entries()) == 2
 
 
 def test_lines_in_another_order_are_refused(ledger: Ledger) -> None:

@@ -75,9 +75,13 @@ def ruled(
     )
 
 
+HEARD = dict.fromkeys(("layer_signal", "linear_probe"), "audio-borne")
+
+
 def gate(key: Key, *args: Any, **changes: Any) -> Decision:
     name, member = key
-    return ruled(name, *args, member=member, **{"effect": GATES[key], **changes})
+    usual = {"effect": GATES[key], "qualifier": HEARD.get(name)}
+    return ruled(name, *args, member=member, **{**usual, **changes})
 
 
 def all_in_favour() -> Decisions:
@@ -219,6 +223,16 @@ def test_what_only_the_words_carry_is_not_go(
     assert settled(heard, look=look).verdict is Verdict.GO
 
 
+@pytest.mark.parametrize("name", HEARD)
+def test_activations_that_nobody_asked_without_the_words_give_no_verdict(
+    name: str,
+) -> None:
+    key = (name, None)
+    outcome = settled({**all_in_favour(), key: gate(key, qualifier=None)})
+    assert outcome.verdict is None
+    assert "words or music, was not asked" in outcome.reason
+
+
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_gate_or_an_instrument_that_is_missing_gives_no_verdict(name: str) -> None:
     decisions = {k: d for k, d in all_in_favour().items() if k[0] != name}
@@ -292,7 +306,9 @@ def test_go_means_that_every_gate_is_supported_and_heard(
         decisions[name, None].status is not Status.INVALID for name in INSTRUMENTS
     )
     in_favour = all(
-        d.status is Status.SUPPORTED and d.evidence.qualifier != TEXT_BORNE
+        d.status is Status.SUPPORTED
+        and d.evidence.qualifier != TEXT_BORNE
+        and (d.claim.id not in HEARD or d.evidence.qualifier is not None)
         for d in gates
     )
     assert (settled(decisions, look=look).verdict is Verdict.GO) == (

@@ -46,6 +46,7 @@ RECIPES = {
             (400, Schedule(steps=2500, batch=10, learning_rate=5e-4)),
             (400, Schedule(steps=1000, batch=12, learning_rate=3e-4)),
             (400, Schedule(steps=400, batch=12, learning_rate=3e-4)),
+            (400, Schedule(steps=1150, batch=12, learning_rate=4e-4)),
         )
     ),
     "deaf": Recipe(start=("encodes", 2), told=0.0, stages=_one(500, 5e-4)),

@@ -9,6 +9,7 @@ else in the project compares a number with a threshold.
 - `tree`: the decision tree, from statuses to verdict
 """
 
+from harness.verdict.gates import passed_gate
 from harness.verdict.prospects import need_sentence
 from harness.verdict.status import (
     TEXT_BORNE,
@@ -33,6 +34,7 @@ __all__ = [
     "Verdict",
     "decide",
     "need_sentence",
+    "passed_gate",
     "plain",
     "settle",
 ]

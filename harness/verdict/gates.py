@@ -5,9 +5,9 @@ comes later in the tree counts only where all before it held, and the two claims
 activations share their alpha by Holm's method. That costs power and no error: GO needs
 every gate, so it is wrong no more often than the gate that should have stopped it.
 
-A claim that an earlier look supported passed its gate there, at that look's alpha. It
-takes no part in the correction of a later look: what all looks together spend on one
-claim is the plan's alpha, whichever look decides it.
+A claim that is carried on from an earlier look passed its gate there, at that look's
+alpha (`passed_gate`). It takes no part in the correction of a later look: what all
+looks together spend on one claim is the plan's alpha, whichever look decides it.
 
 References
 ----------
@@ -16,14 +16,23 @@ See `harness.inference.gatekeeping`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harness.inference.gatekeeping import Family, serial
 from harness.inference.looks import Look
 from harness.verdict.status import Decision, Status
 
-__all__ = ["QUESTIONS", "Key", "Question", "gated_p", "key_of"]
+__all__ = [
+    "IN_ACTIVATIONS",
+    "QUESTIONS",
+    "Key",
+    "Question",
+    "gated_p",
+    "key_of",
+    "passed_gate",
+]
 
 Key = tuple[str, str | None]  # of a decision: its claim and its member
 
@@ -51,6 +60,7 @@ QUESTIONS = (
     ),
     Question(text="Can a linear probe read it?", claims=("linear_probe",), stage=1),
 )
+IN_ACTIVATIONS = ("layer_signal", "linear_probe")  # where words leave traces, too
 _ALL_HOLD = 0  # the stage whose members must all hold anyway: no correction
 
 
@@ -80,6 +90,24 @@ def gated_p(decisions: Iterable[Decision], look: Look) -> dict[Key, float]:
         for decision, p in zip(members, found, strict=False)
         if decision.evidence.p is not None
     }
+
+
+def passed_gate(record: Mapping[str, Any], alpha: float) -> bool:
+    """Does a claim's record of a look hold with the claims beside it counted?
+
+    Behind a gate that stayed shut there is no `p_gated`: there the claim's own p is
+    multiplied by the number of claims of its stage, at least what Holm would do.
+    """
+    if record["p"] is None:
+        return False
+    if record["role"] != "gate":
+        return bool(record["p"] < alpha)
+    if record.get("p_gated") is not None:
+        return bool(record["p_gated"] < alpha)
+    stages = {claim: q.stage for q in QUESTIONS for claim in q.claims}
+    stage = stages.get(record["id"])
+    beside = 1 if stage == _ALL_HOLD else list(stages.values()).count(stage or 0)
+    return bool(record["p"] * max(beside, 1) < alpha)
 
 
 _Stage = tuple[list[Decision], Family]

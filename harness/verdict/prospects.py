@@ -28,6 +28,7 @@ from typing import Any
 
 from scipy import special
 
+from harness.claims import settings
 from harness.inference.conditional_power import chance_to_reach, conditional_power
 from harness.inference.looks import PLANNED, Look, design_for, look_for
 from harness.inference.mean_power import mean_power
@@ -42,7 +43,6 @@ from harness.verdict.status import Decision, Status
 
 __all__ = ["Chances", "Need", "chances", "clips_of", "need_of", "need_sentence"]
 
-POWER = 0.8  # what the documents' field asks of a study
 _HIGHEST_P = 0.9999  # a permutation p of 1 is no infinite z
 _MOST_POWER = 1 - 1e-9
 _FEWEST_PROMPTS = 2
@@ -169,12 +169,12 @@ def _fewest_prompts(decision: Decision, look: Look, samples: int) -> int | None:
     """Of those that the look has, how many give 80 % power at its alpha."""
     most, seeds = design_for(samples)
     alpha = look_for(samples).alpha
-    if _power(decision, look, most, seeds, alpha) < POWER:
+    if _power(decision, look, most, seeds, alpha) < settings()["power"]:
         return None
     low, high = 1, most  # power grows with prompts: halve until it is found
     while high - low > 1:
         middle = (low + high) // 2
-        enough = _power(decision, look, middle, seeds, alpha) >= POWER
+        enough = _power(decision, look, middle, seeds, alpha) >= settings()["power"]
         low, high = (low, middle) if enough else (middle, high)
     return high
 

@@ -237,7 +237,7 @@ def _cannot_reach(evidence: Evidence, look: Look) -> bool:
     """Could no outcome at all have been significant?"""
     if evidence.effect is None:
         return True
-    return evidence.smallest_p is not None and evidence.smallest_p > look.alpha
+    return evidence.smallest_p is not None and evidence.smallest_p >= look.alpha
 
 
 def _significant(claim: Claim, effect: float, p: float, look: Look) -> _Ruling:

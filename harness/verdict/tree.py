@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 from harness.claims import settings
 from harness.inference.looks import Look
-from harness.verdict.gates import QUESTIONS, Key, gated_p, key_of
+from harness.verdict.gates import IN_ACTIVATIONS, QUESTIONS, Key, gated_p, key_of
 from harness.verdict.prospects import Chances, Need, chances, need_of
 from harness.verdict.status import TEXT_BORNE, Decision, Status, short_of
 
@@ -165,6 +165,10 @@ def _follow(
         path.append(_node(question, worst))
         if any(d.evidence.qualifier == TEXT_BORNE for d in members):
             return _text_borne(path, look)
+        unasked = [d for d in members if _unasked(d)]
+        if unasked:
+            why = f"where {unasked[0].name} came from, words or music, was not asked."
+            return _no_verdict(why, path)
     strengths = {d.strength for d in gates}
     degree = "strong" if strengths == {"strong"} else "at least minimum"
     reason = f"Music and activations carry the emotion ({degree} effect in every gate)."
@@ -210,7 +214,7 @@ def _stopped(
 
 
 def _text_borne(path: Sequence[Node], look: Look) -> Outcome:
-    because = "It is found only where the prompt's words are visible."
+    because = "It is not shown without the prompt's words."
     last = Node(node="Through the music?", answer=TEXT_BORNE, because=because)
     verdict = Verdict.EXTEND if look.next_samples else Verdict.PIVOT
     return Outcome(verdict=verdict, reason=because, path=(*path, last))
@@ -271,6 +275,11 @@ def _odds(ahead: Chances) -> str:
         f"the trend goes on, {100 * ahead.minimum:.0f} % if the effect is the claim's "
         "minimum from here on"
     )
+
+
+def _unasked(decision: Decision) -> bool:
+    """Is it found in activations, and did nobody look without the words?"""
+    return decision.claim.id in IN_ACTIVATIONS and decision.evidence.qualifier is None
 
 
 def _because(decision: Decision) -> str:
