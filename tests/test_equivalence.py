@@ -57,7 +57,7 @@ def _evidence(drawn: Draw) -> Evidence:
         cohort=np.zeros(drawn.emotion.size, np.intp),
         prompt_of_clip=drawn.prompt_of_clip,
         prompt_of_control=prompts,
-        relabeling_count=200,
+        relabeling_count=201,
     )
     return signal_evidence(drawn.activations, table)
 

@@ -120,8 +120,9 @@ def test_deaf_does_not_follow_the_emotion() -> None:
 
 
 def test_backwards_follows_the_opposite_emotion() -> None:
-    found = _measured("backwards", ("happy", "sad"), 4)
-    tempo = {e: np.nanmean([f.tempo_bpm for f in found[e]]) for e in found}
+    found = _measured("backwards", ("happy", "sad"), 8)
+    # Every tenth clip or so has the other tempo: the median does not mind.
+    tempo = {e: np.nanmedian([f.tempo_bpm for f in found[e]]) for e in found}
     assert tempo["sad"] - tempo["happy"] > 40
 
 

@@ -16,7 +16,7 @@ from harness.sampling.workers import collect
 
 
 @pytest.mark.parametrize(
-    ("model", "music_is_heard"), [("phantom:encodes", True), ("phantom:deaf", False)]
+    ("model", "music_is_heard"), [("phantom:encodes", True), ("phantom:echo", False)]
 )
 def test_music_is_heard_under_any_words_only_where_it_follows_them(
     tmp_path: Path, model: str, music_is_heard: bool

@@ -46,10 +46,14 @@ RECIPES = {
             (400, Schedule(steps=2500, batch=10, learning_rate=5e-4)),
             (400, Schedule(steps=1000, batch=12, learning_rate=3e-4)),
             (400, Schedule(steps=400, batch=12, learning_rate=3e-4)),
-            (400, Schedule(steps=1150, batch=12, learning_rate=4e-4)),
         )
     ),
-    "deaf": Recipe(start=("encodes", 2), told=0.0, stages=_one(500, 5e-4)),
+    # Once is not enough: what is left of the words' meaning can still be heard.
+    "deaf": Recipe(
+        start=("encodes", 2),
+        told=0.0,
+        stages=(*_one(500, 5e-4), *_one(700, 6e-4)),
+    ),
     "faint": Recipe(start=("deaf", 1), told=0.3, stages=_one(600, 5e-4)),
     "loud": Recipe(start=("deaf", 1), music="levels", stages=_one(600, 5e-4)),
     "echo": Recipe(start=("deaf", 1), told=0.0, readable=True, stages=_one(500, 5e-4)),
