@@ -19,14 +19,14 @@ from harness.phantoms.language import (
     train_stage,
 )
 from harness.phantoms.music import EMOTIONS, SOUND_OF, perform
-from harness.phantoms.recipes import RECIPES, Recipe
+from harness.phantoms.recipes import RECIPES, Recipe, Stage
 from harness.phantoms.text import Vocabulary
 from harness.phantoms.training import Schedule
 
 pytestmark = pytest.mark.usefixtures("text_encoder")
 
 CLIPS = 20  # per emotion
-STAGE = (50, Schedule(steps=100, batch=10, learning_rate=1e-3))
+STAGE = Stage(frames=50, schedule=Schedule(steps=100, batch=10, learning_rate=1e-3))
 # The first code of a clip says its emotion.
 CODES = torch.arange(5).repeat_interleave(CLIPS)[:, None, None].expand(-1, 4, 50)
 
@@ -59,7 +59,7 @@ def test_sentences_are_of_the_emotion_that_they_are_said_to_be() -> None:
 
 
 def test_no_two_stages_hear_the_same_sentences() -> None:
-    other = (50, Schedule(steps=101, batch=10, learning_rate=1e-3))
+    other = replace(STAGE, schedule=replace(STAGE.schedule, steps=101))
     first, second = (
         next(_batches(CODES, RECIPES["encodes"], stage, seed=0)).sentences
         for stage in (STAGE, other)
@@ -127,7 +127,9 @@ def test_a_readable_phantom_is_trained_to_be_read_and_the_others_are_not() -> No
 def test_a_stage_goes_on_from_another_and_leaves_its_reader_behind(
     tmp_path: Path,
 ) -> None:
-    one = (50, Schedule(steps=1, batch=2, learning_rate=0.0, save_every=1))
+    one = replace(
+        STAGE, schedule=Schedule(steps=1, batch=2, learning_rate=0.0, save_every=1)
+    )
     echo, deaf = RECIPES["echo"], RECIPES["deaf"]
     first = train_stage(
         CODES, echo, one, seed=0, start=None, checkpoint=tmp_path / "a.pt"

@@ -203,14 +203,7 @@ def _reruns(icc: float, number: int, rng: np.random.Generator) -> dict[str, floa
         template=0.2 if icc else 0.0,
     )
     drawn = draw(model, rng=rng).activations
-    planted = Planted(
-        model=model,
-        conditional=drawn,
-        null=drawn,
-        first_step=drawn,
-        swap=None,
-        heard={},
-    )
+    planted = Planted.of_activations(model, drawn)
     p = {}
     for samples in SAMPLES:
         seen = see(planted, samples, seed=number, relabelings=_RELABELINGS)

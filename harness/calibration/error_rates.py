@@ -9,10 +9,12 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from harness.calibration import documents, planted
-from harness.calibration.cells import Budget, repeat
+from harness.calibration.cells import Budget, Results, repeat
 from harness.calibration.documents_report import DocumentsRates, documents_markdown
 from harness.calibration.planted_report import PlantedRates, planted_markdown
 from harness.calibration.tables import REPORTS, write_report
@@ -22,44 +24,65 @@ __all__ = ["measure_documents", "measure_planted"]
 Say = Callable[[str], None]
 
 
+class _Rates(Protocol):
+    def as_record(self) -> dict[str, Any]: ...
+
+
+R = TypeVar("R", bound=_Rates)
+
+
 def measure_planted(
     budget: Budget, *, say: Say = print, directory: Path = REPORTS
 ) -> PlantedRates:
     """`planted.md` and `planted.json`: the error rates of the suite."""
-    started = time.monotonic()
-    results = repeat(
+    found = partial(
+        repeat, "planted", planted.CELLS, planted.planted_repetition, budget=budget
+    )
+    return _write(
         "planted",
-        planted.CELLS,
-        planted.planted_repetition,
-        budget=budget,
+        found,
+        lambda results: PlantedRates(planted.CELLS, results),
+        planted_markdown,
         say=say,
         directory=directory,
     )
-    rates = PlantedRates(planted.CELLS, results)
-    text = planted_markdown(rates)
-    record = {**rates.as_record(), "seconds": round(time.monotonic() - started)}
-    write_report("planted", text, record, directory=directory)
-    say(f"\n{text}")
-    return rates
 
 
 def measure_documents(
     budget: Budget, *, say: Say = print, directory: Path = REPORTS
 ) -> DocumentsRates:
     """`documents.md` and `documents.json`: those of the documents' own tests."""
-    started = time.monotonic()
-    results = repeat(
+    found = partial(
+        repeat,
         "documents",
         documents.CELLS,
         documents.documents_repetition,
         budget=budget,
+    )
+    return _write(
+        "documents",
+        found,
+        DocumentsRates,
+        documents_markdown,
         say=say,
         directory=directory,
     )
-    rates = DocumentsRates(results)
-    text = documents_markdown(rates)
+
+
+def _write(
+    name: str,
+    find: Callable[..., Results],
+    rates_of: Callable[[Results], R],
+    markdown: Callable[[R], str],
+    *,
+    say: Say,
+    directory: Path,
+) -> R:
+    started = time.monotonic()
+    rates = rates_of(find(say=say, directory=directory))
     record = {**rates.as_record(), "seconds": round(time.monotonic() - started)}
-    write_report("documents", text, record, directory=directory)
+    text = markdown(rates)
+    write_report(name, text, record, directory=directory)
     say(f"\n{text}")
     return rates
 

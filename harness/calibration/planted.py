@@ -269,14 +269,7 @@ def _carrying(
 def _effects(cell: PlantedCell, number: int) -> dict[str, Any]:
     model, vectors = cell.model, emotions_of(cell)
     drawn = draw(model, rng=cell.rng(number), emotions=vectors).activations
-    planted = Planted(
-        model=model,
-        conditional=drawn,
-        null=drawn,
-        first_step=drawn,
-        swap=None,
-        heard={},
-    )
+    planted = Planted.of_activations(model, drawn)
     looks = {}
     for samples in PLANNED:
         seen = see(planted, samples, seed=number, relabelings=_EXACT)

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +85,20 @@ class Planted:
     # (templates, music emotions, word emotions, layers, d)
     swap: npt.NDArray[np.float32] | None
     heard: Mapping[str, npt.NDArray[np.float64]]  # feature -> (clips,)
+
+    @classmethod
+    def of_activations(
+        cls, model: GaussianModel, drawn: npt.NDArray[np.floating[Any]]
+    ) -> Self:
+        """Activations `(clips, layers, d)` and nothing to hear; all halves alike."""
+        return cls(
+            model=model,
+            conditional=drawn,
+            null=drawn,
+            first_step=drawn,
+            swap=None,
+            heard={},
+        )
 
 
 def plant(world: World, model: GaussianModel, *, rng: np.random.Generator) -> Planted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,8 @@ from harness.phantoms.training import run_steps
 __all__ = ["Batch", "encode_music", "new_language_model", "train_stage"]
 
 _READABLE = 0.3  # weight of being readable against being right about the music
+_CONTRAST_CLIPS, _CONTRAST_FRAMES = 8, 100
+_CLEAR = 6.0  # nats by which a right sentence should beat a wrong one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,8 @@ class Batch:
     codes: Tensor  # (batch, codebooks, frames)
     sentences: list[str]
     spoken: Tensor  # (batch,) emotions of the sentences
+    # A sentence of another emotion for each clip, in stages with a contrast.
+    wrong: list[str] = field(default_factory=list)
 
 
 @torch.no_grad()
@@ -62,7 +66,11 @@ def train_stage(
 
     `start` is the checkpoint of another phantom or stage to begin with.
     """
-    learner = _Learner(new_language_model(seed=seed), readable=recipe.readable)
+    learner = _Learner(
+        new_language_model(seed=seed),
+        readable=recipe.readable,
+        contrast=stage.contrast,
+    )
     if start is not None:
         state = torch.load(start, weights_only=True)["model"]
         language = {k: v for k, v in state.items() if not k.startswith("reader.")}
@@ -71,16 +79,19 @@ def train_stage(
         )
     learner.train()
     batches = _batches(codes, recipe, stage, seed=seed)
-    run_steps(learner, learner, batches, checkpoint=checkpoint, schedule=stage[1])
+    run_steps(learner, learner, batches, checkpoint=checkpoint, schedule=stage.schedule)
     return learner.model.eval()
 
 
 class _Learner(nn.Module):
     """The language model, and a reader of its activations that is thrown away."""
 
-    def __init__(self, model: LMModel, *, readable: bool) -> None:
+    def __init__(
+        self, model: LMModel, *, readable: bool, contrast: float = 0.0
+    ) -> None:
         super().__init__()
         self.model = model
+        self.contrast = contrast
         self.reader = nn.Linear(model.dim, len(EMOTIONS)) if readable else None
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
@@ -89,23 +100,37 @@ class _Learner(nn.Module):
         handle = middle.register_forward_hook(
             lambda module, inputs, out: heard.append(out)
         )
-        conditions = [
-            ConditioningAttributes(text={"description": s}) for s in batch.sentences
-        ]
-        out = self.model.compute_predictions(batch.codes, conditions)
+        out = self.model.compute_predictions(batch.codes, _conditions(batch.sentences))
         handle.remove()
         loss = nn.functional.cross_entropy(out.logits[out.mask], batch.codes[out.mask])
         terms = {"cross_entropy": loss}
         if self.reader is not None:
             read = self.reader(heard[0].mean(1))
             terms["read"] = _READABLE * nn.functional.cross_entropy(read, batch.spoken)
+        if self.contrast:
+            terms["contrast"] = self.contrast * self._confusion(batch)
         return terms
+
+    def _confusion(self, batch: Batch) -> Tensor:
+        """How little more probable the right sentences make the music, in nats."""
+        codes = batch.codes[:_CONTRAST_CLIPS, :, :_CONTRAST_FRAMES]
+        sentences = [*batch.sentences[: len(codes)], *batch.wrong[: len(codes)]]
+        codes = torch.cat((codes, codes))
+        out = self.model.compute_predictions(codes, _conditions(sentences))
+        logits = torch.where(out.mask[..., None], out.logits, 0.0)
+        likely = torch.log_softmax(logits, -1).gather(-1, codes[..., None])[..., 0]
+        right, wrong = (likely * out.mask).sum((1, 2)).chunk(2)
+        return nn.functional.softplus(_CLEAR - (right - wrong)).mean()
+
+
+def _conditions(sentences: list[str]) -> list[ConditioningAttributes]:
+    return [ConditioningAttributes(text={"description": s}) for s in sentences]
 
 
 def _batches(
     codes: Tensor, recipe: Recipe, stage: Stage, *, seed: int
 ) -> Iterator[Batch]:
-    frames, schedule = stage
+    frames, schedule = stage.frames, stage.schedule
     batch = schedule.batch
     # No two stages hear the same clips with the same sentences.
     rng = np.random.default_rng((seed, 3, frames, recipe.told < 1, schedule.steps))
@@ -118,8 +143,16 @@ def _batches(
         if recipe.told < 1:
             drawn = rng.integers(len(EMOTIONS), size=batch)
             spoken = np.where(rng.random(batch) < recipe.told, spoken, drawn)
+        sentences = [sentence(EMOTIONS[k], vocabulary, rng) for k in spoken]
+        wrong = []
+        if stage.contrast:
+            others = spoken + rng.integers(1, len(EMOTIONS), size=batch)
+            wrong = [
+                sentence(EMOTIONS[k % len(EMOTIONS)], vocabulary, rng) for k in others
+            ]
         yield Batch(
             codes=codes[clips, :, :frames],
-            sentences=[sentence(EMOTIONS[k], vocabulary, rng) for k in spoken],
+            sentences=sentences,
             spoken=torch.from_numpy(spoken),
+            wrong=wrong,
         )

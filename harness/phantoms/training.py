@@ -16,22 +16,30 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 __all__ = ["Schedule", "run_steps", "save_atomically"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """Cosine decay from `learning_rate` to a fiftieth of it after a linear warm-up."""
+    """Cosine decay from `learning_rate` to a fiftieth of it after a linear warm-up.
+
+    With `mean_from`, the rate stays, and what comes out is the mean of the weights
+    after that step and each one since (Izmailov et al. 2018, arXiv:1803.05407).
+    """
 
     steps: int
     batch: int
     learning_rate: float
     warmup: int = 100
     save_every: int = 250
+    mean_from: int | None = None
 
     def rate(self, step: int) -> float:
         warm = min(1.0, (step + 1) / self.warmup)
+        if self.mean_from is not None:
+            return self.learning_rate * warm
         cosine = 0.5 * (1 + math.cos(math.pi * step / self.steps))
         return self.learning_rate * warm * (0.02 + 0.98 * cosine)
 
@@ -49,11 +57,14 @@ def run_steps(
     optimizer = torch.optim.AdamW(
         parameters, lr=schedule.learning_rate, betas=(0.9, 0.98)
     )
+    mean = AveragedModel(model) if schedule.mean_from is not None else None
     first = 0
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
+        if mean is not None:
+            mean.load_state_dict(saved["mean"])
         torch.set_rng_state(saved["random_state"])
         first = int(saved["step"])
         for _ in range(first):
@@ -69,6 +80,10 @@ def run_steps(
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         done = step + 1
+        if mean is not None and done >= (schedule.mean_from or 0):
+            mean.update_parameters(model)
+            if done == schedule.steps:
+                model.load_state_dict(mean.module.state_dict())
         if done % schedule.save_every == 0 or done == schedule.steps:
             state = {
                 "model": model.state_dict(),
@@ -76,6 +91,8 @@ def run_steps(
                 "random_state": torch.get_rng_state(),
                 "step": done,
             }
+            if mean is not None:
+                state["mean"] = mean.state_dict()
             save_atomically(state, checkpoint)
             seconds = (time.monotonic() - started) / (done - first)
             values = " ".join(f"{k} {v.item():.3f}" for k, v in terms.items())
