@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -189,31 +190,57 @@ def test_the_same_number_is_the_same_music() -> None:
     assert not np.array_equal(first, perform("sad", seed=3, index=8, seconds=2))
 
 
-def test_training_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
-    whole = _train(tmp_path / "whole.pt", steps=6)
+@pytest.mark.parametrize("mean_from", [None, 3, 5])
+def test_training_that_was_stopped_goes_on_where_it_was(
+    tmp_path: Path, mean_from: int | None
+) -> None:
+    train = partial(_train, steps=6, mean_from=mean_from)
+    whole = train(tmp_path / "whole.pt")
     with pytest.raises(KeyboardInterrupt):
-        _train(tmp_path / "stopped.pt", steps=6, stop_at=4)
-    assert torch.equal(_train(tmp_path / "stopped.pt", steps=6), whole)
+        train(tmp_path / "stopped.pt", stop_at=4)
+    assert torch.equal(train(tmp_path / "stopped.pt"), whole)
+    assert torch.equal(train(tmp_path / "whole.pt"), whole)
 
 
-def _train(checkpoint: Path, *, steps: int, stop_at: int | None = None) -> Tensor:
+def test_the_mean_is_over_the_weights_from_that_step_on(tmp_path: Path) -> None:
+    seen: list[Tensor] = []  # after each step but the last
+    _train(tmp_path / "longer.pt", steps=7, mean_from=3, seen=seen)
+    found = _train(tmp_path / "mean.pt", steps=6, mean_from=3)
+    assert torch.allclose(found, torch.stack(seen[3:]).mean(0), atol=1e-7)
+
+
+def _train(
+    checkpoint: Path,
+    *,
+    steps: int,
+    stop_at: int | None = None,
+    mean_from: int | None = None,
+    seen: list[Tensor] | None = None,
+) -> Tensor:
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(3, 1), nn.Dropout(0.5))
+    linear = nn.Linear(3, 1)
+    model = nn.Sequential(linear, nn.Dropout(0.5))
 
     def batches() -> Iterator[Tensor]:
         rng = np.random.default_rng(0)
         while True:
             yield torch.from_numpy(rng.standard_normal((4, 3)).astype(np.float32))
 
-    seen = 0
+    before = [] if seen is None else seen
 
     def step(batch: Tensor) -> dict[str, Tensor]:
-        nonlocal seen
-        seen += 1
-        if stop_at is not None and seen > stop_at:
+        before.append(linear.weight.detach().clone())
+        if stop_at is not None and len(before) > stop_at:
             raise KeyboardInterrupt
         return {"loss": model(batch).square().mean()}
 
-    schedule = Schedule(steps=steps, batch=4, learning_rate=0.1, warmup=1, save_every=2)
+    schedule = Schedule(
+        steps=steps,
+        batch=4,
+        learning_rate=0.1,
+        warmup=1,
+        save_every=2,
+        mean_from=mean_from,
+    )
     run_steps(model, step, batches(), checkpoint=checkpoint, schedule=schedule)
     return next(model.parameters()).detach().clone()

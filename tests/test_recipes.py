@@ -124,6 +124,47 @@ def test_a_readable_phantom_is_trained_to_be_read_and_the_others_are_not() -> No
     assert set(_Learner(model, readable=False)(batch)) == {"cross_entropy"}
 
 
+CONTRASTED = replace(STAGE, contrast=0.05)
+
+
+def test_wrong_sentences_are_of_another_emotion() -> None:
+    words = Vocabulary().emotion
+    found = _batches(CODES, RECIPES["encodes"], CONTRASTED, seed=0)
+    for batch in itertools.islice(found, 5):
+        for wrong, spoken in zip(batch.wrong, batch.spoken, strict=True):
+            own = words[EMOTIONS[int(spoken)]]
+            said = wrong.lower().removesuffix(".").split()
+            assert not {word.lower() for word in own} & set(said)
+
+
+def test_a_contrast_is_taken_where_the_stage_asks_for_one() -> None:
+    model = new_language_model(seed=0)
+    batch = next(_batches(CODES, RECIPES["encodes"], CONTRASTED, seed=0))
+    terms = _Learner(model, readable=False, contrast=0.05).eval()(batch)
+    assert set(terms) == {"cross_entropy", "contrast"}
+    assert not next(_batches(CODES, RECIPES["encodes"], STAGE, seed=0)).wrong
+
+
+def test_sentences_that_make_no_difference_cost_what_a_clear_one_saves() -> None:
+    learner = _Learner(new_language_model(seed=0), readable=False, contrast=1.0).eval()
+    batch = next(_batches(CODES, RECIPES["encodes"], CONTRASTED, seed=0))
+    alike = replace(batch, wrong=batch.sentences)
+    # softplus(6 nats)
+    assert learner(alike)["contrast"].item() == pytest.approx(6.0025, abs=1e-3)
+
+
+def test_a_contrast_teaches_to_tell_sentences_apart() -> None:
+    learner = _Learner(new_language_model(seed=0), readable=False, contrast=1.0).eval()
+    batch = next(_batches(CODES, RECIPES["encodes"], CONTRASTED, seed=0))
+    optimizer = torch.optim.AdamW(learner.parameters(), lr=1e-3)
+    before = learner(batch)["contrast"].item()
+    for _ in range(10):
+        optimizer.zero_grad()
+        learner(batch)["contrast"].backward()
+        optimizer.step()
+    assert learner(batch)["contrast"].item() < before - 1
+
+
 def test_a_stage_goes_on_from_another_and_leaves_its_reader_behind(
     tmp_path: Path,
 ) -> None:
