@@ -18,43 +18,27 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import process_time
 from typing import Any
 
 import numpy as np
 import pytest
+from clips_for_benchmarks import GENERATION, captured, card_of, plan_of, prompts_of
 from recording import record
 from scipy.stats import permutation_test
 from threadpoolctl import threadpool_limits
 
-from harness.captures import STATISTICS, WINDOWED, ClipCapture
 from harness.inference.maxt import MaxT, max_t
 from harness.inference.relabel import p_value, relabelings
 from harness.measures.gram import prompt_gram, unit_vectors
 from harness.measures.similarity import emotion_signals
-from harness.models.protocol import ModelCard
-from harness.plan import ClipSpec, Generation, make_plan
-from harness.prompts import Prompt
+from harness.plan import ClipSpec
 from harness.store import Store
 
 EMOTIONS, TEMPLATES, SEEDS = ("angry", "calm", "happy", "sad"), 50, 2
 RELABELINGS = 10_000
-CARD = ModelCard(
-    name="shape of musicgen-large",
-    fingerprint="0123456789abcdef0123456789abcdef",
-    layers=48,
-    d_model=2048,
-    heads=32,
-    codebooks=4,
-    vocabulary=2048,
-    delays=(0, 1, 2, 3),
-    frame_rate=50.0,
-    sample_rate=32_000,
-    max_duration_seconds=30.0,
-    parameters=0,
-    text_encoder="t5-base",
-)
-GENERATION = Generation(duration_seconds=0.1)
+CARD = card_of("shape of musicgen-large", layers=48, d_model=2048, heads=32)
 PLANTED = 30  # the one layer in which emotions differ
 EMOTION = np.repeat(np.arange(len(EMOTIONS)), TEMPLATES)
 TEMPLATE = np.tile(np.arange(TEMPLATES), len(EMOTIONS))
@@ -77,18 +61,8 @@ def one_core() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def clips() -> tuple[ClipSpec, ...]:
     """Clips in the order of their prompts, as `EMOTION` and `TEMPLATE` have them."""
-    prompts = [
-        Prompt(text=f"{emotion} tune, {n}", emotion=emotion, template=f"t{n:02d}")
-        for emotion in EMOTIONS
-        for n in range(TEMPLATES)
-    ]
-    plan = make_plan(
-        prompts,
-        seeds_per_prompt=SEEDS,
-        seed=0,
-        fingerprint=CARD.fingerprint,
-        generation=GENERATION,
-    )
+    prompts = sorted(prompts_of(EMOTIONS, TEMPLATES), key=lambda p: p.emotion)
+    plan = plan_of(CARD, prompts, seeds=SEEDS)
     place = {prompt: number for number, prompt in enumerate(prompts)}
     return tuple(sorted(plan.clips, key=lambda clip: place[clip.prompt]))
 
@@ -100,16 +74,14 @@ def captures(
     """A store of captures, in its own format; of windows one, which is not read."""
     store = Store(tmp_path_factory.mktemp("store"), CARD)
     for clip in clips:
-        mean = mean_of(clip)
-        arrays: dict[str, Any] = dict.fromkeys(STATISTICS, mean)
-        arrays |= dict.fromkeys(WINDOWED, mean[:, :, :, None])
-        steps = (8,) * CARD.layers
-        capture = ClipCapture(
-            sites=("resid_post",), steps=steps, not_finite=(), **arrays
-        )
+        capture = captured(CARD, partial(_shaped, mean_of(clip)), windows=1)
         audio = np.zeros(1600, np.float32)
         store.put(clip, audio, capture, generation=GENERATION, provenance={})
     return store
+
+
+def _shaped(mean: Floats, shape: tuple[int, ...]) -> Floats:
+    return mean if len(shape) == mean.ndim else mean[:, :, :, None]
 
 
 def mean_of(clip: ClipSpec) -> np.ndarray:

@@ -15,78 +15,38 @@ from typing import Any
 
 import numpy as np
 import pytest
+from clips_for_benchmarks import GENERATION, captured, card_of, plan_of, prompts_of
 from recording import record
 
 from harness.captures import STATISTICS, WINDOWED, ClipCapture
-from harness.models.protocol import ModelCard
-from harness.plan import ENGINE, ClipSpec, Generation, Plan, make_plan
-from harness.prompts import Prompt
+from harness.plan import ENGINE, ClipSpec, Plan
 from harness.store import Store
 
 CLIPS = 10_000
 MANY = 100_000
-# The size of the phantom.
-CARD = ModelCard(
-    name="phantom:paper",
-    fingerprint="0123456789abcdef0123456789abcdef",
-    layers=6,
-    d_model=128,
-    heads=4,
-    codebooks=4,
-    vocabulary=256,
-    delays=(0, 1, 2, 3),
-    frame_rate=50.0,
-    sample_rate=16_000,
-    max_duration_seconds=30.0,
-    parameters=0,
-    text_encoder="skeptic/t5-tiny",
-)
-GENERATION = Generation(duration_seconds=0.1)
-_WINDOWS = 8
+CARD = card_of("phantom:paper", layers=6, d_model=128, heads=4)  # the phantom's size
 
 
-def prompts_of(count: int) -> list[Prompt]:
-    return [
-        Prompt(text=f"{emotion} tune, {n}", emotion=emotion, template=f"t{n:06d}")
-        for n in range(count // 2)
-        for emotion in ("happy", "sad")
-    ]
-
-
-def plan_of(prompts: Sequence[Prompt]) -> Plan:
-    """A clip of each prompt, and a few second ones."""
-    return make_plan(
-        prompts,
-        seeds_per_prompt=1,
-        seed=0,
-        fingerprint=CARD.fingerprint,
-        generation=GENERATION,
-    )
+def plan_for(count: int) -> Plan:
+    """A clip of each of about `count` prompts, and a few second ones."""
+    return plan_of(CARD, prompts_of(("happy", "sad"), count // 2))
 
 
 @pytest.fixture(scope="module")
 def captures() -> list[ClipCapture]:
     """A few captures, to be written again and again."""
     rng = np.random.default_rng(0)
-    shape = (1, CARD.layers, 2, CARD.d_model)
-    windowed = (*shape[:3], _WINDOWS, shape[3])
 
-    def numbers(of: tuple[int, ...]) -> np.ndarray:
-        return rng.normal(0, 10, of).astype(np.float32)
+    def numbers(shape: tuple[int, ...]) -> np.ndarray:
+        return rng.normal(0, 10, shape).astype(np.float32)
 
-    def one() -> ClipCapture:
-        arrays: dict[str, Any] = {name: numbers(shape) for name in STATISTICS}
-        arrays |= {name: numbers(windowed) for name in WINDOWED}
-        steps = (8,) * CARD.layers
-        return ClipCapture(sites=("resid_post",), steps=steps, not_finite=(), **arrays)
-
-    return [one() for _ in range(16)]
+    return [captured(CARD, numbers) for _ in range(16)]
 
 
 def test_clips_written_and_read_a_second(
     tmp_path: Path, captures: list[ClipCapture], benchmark: Any
 ) -> None:
-    clips = plan_of(prompts_of(CLIPS)).clips[:CLIPS]
+    clips = plan_for(CLIPS).clips[:CLIPS]
     audio = np.random.default_rng(1).uniform(-1, 1, 1600).astype(np.float32)
     store = Store(tmp_path / "store", CARD)
 
@@ -161,7 +121,7 @@ def seconds(work: Callable[[], object]) -> float:
 def test_opening_a_store_of_many_clips_and_planning_a_top_up(
     tmp_path: Path, benchmark: Any
 ) -> None:
-    there, more = plan_of(prompts_of(MANY)), prompts_of(MANY + 400)
+    there, more = plan_for(MANY), prompts_of(("happy", "sad"), MANY // 2 + 200)
     Store(tmp_path, CARD)
     records = tmp_path / CARD.fingerprint / f"engine-{ENGINE}" / "records"
     records.mkdir(parents=True)
@@ -169,7 +129,7 @@ def test_opening_a_store_of_many_clips_and_planning_a_top_up(
         (records / f"{clip.key}.json").touch()
 
     def open_and_plan() -> list[ClipSpec]:
-        return Store(tmp_path, CARD).missing(plan_of(more).clips)
+        return Store(tmp_path, CARD).missing(plan_of(CARD, more).clips)
 
     missing = benchmark.pedantic(open_and_plan, rounds=3, warmup_rounds=1)
     assert len(missing) == 400
