@@ -165,6 +165,21 @@ def test_a_contrast_teaches_to_tell_sentences_apart() -> None:
     assert learner(batch)["contrast"].item() < before - 1
 
 
+def test_sentences_that_are_to_be_alike_are_pulled_together() -> None:
+    stage = replace(STAGE, alike=1.0)
+    learner = _Learner(new_language_model(seed=0), readable=False, alike=1.0).eval()
+    batch = next(_batches(CODES, RECIPES["deaf"], stage, seed=0))
+    same = replace(batch, wrong=batch.sentences)
+    assert learner(same)["alike"].item() == pytest.approx(0, abs=1e-6)
+    optimizer = torch.optim.AdamW(learner.parameters(), lr=1e-3)
+    before = learner(batch)["alike"].item()
+    for _ in range(10):
+        optimizer.zero_grad()
+        learner(batch)["alike"].backward()
+        optimizer.step()
+    assert 0 < learner(batch)["alike"].item() < before / 2
+
+
 def test_a_stage_goes_on_from_another_and_leaves_its_reader_behind(
     tmp_path: Path,
 ) -> None:

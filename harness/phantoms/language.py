@@ -25,6 +25,7 @@ __all__ = ["Batch", "encode_music", "new_language_model", "train_stage"]
 
 _READABLE = 0.3  # weight of being readable against being right about the music
 _CONTRAST_CLIPS, _CONTRAST_FRAMES = 8, 100
+_ALIKE_CLIPS = 4
 _CLEAR = 6.0  # nats by which a right sentence should beat a wrong one
 
 
@@ -33,7 +34,7 @@ class Batch:
     codes: Tensor  # (batch, codebooks, frames)
     sentences: list[str]
     spoken: Tensor  # (batch,) emotions of the sentences
-    # A sentence of another emotion for each clip, in stages with a contrast.
+    # A sentence of another emotion for each clip, in stages that compare the two.
     wrong: list[str] = field(default_factory=list)
 
 
@@ -70,6 +71,7 @@ def train_stage(
         new_language_model(seed=seed),
         readable=recipe.readable,
         contrast=stage.contrast,
+        alike=stage.alike,
     )
     if start is not None:
         state = torch.load(start, weights_only=True)["model"]
@@ -87,11 +89,16 @@ class _Learner(nn.Module):
     """The language model, and a reader of its activations that is thrown away."""
 
     def __init__(
-        self, model: LMModel, *, readable: bool, contrast: float = 0.0
+        self,
+        model: LMModel,
+        *,
+        readable: bool,
+        contrast: float = 0.0,
+        alike: float = 0.0,
     ) -> None:
         super().__init__()
         self.model = model
-        self.contrast = contrast
+        self.contrast, self.alike = contrast, alike
         self.reader = nn.Linear(model.dim, len(EMOTIONS)) if readable else None
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
@@ -109,18 +116,38 @@ class _Learner(nn.Module):
             terms["read"] = _READABLE * nn.functional.cross_entropy(read, batch.spoken)
         if self.contrast:
             terms["contrast"] = self.contrast * self._confusion(batch)
+        if self.alike:
+            terms["alike"] = self.alike * self._hearing(batch)
         return terms
 
     def _confusion(self, batch: Batch) -> Tensor:
         """How little more probable the right sentences make the music, in nats."""
         codes = batch.codes[:_CONTRAST_CLIPS, :, :_CONTRAST_FRAMES]
-        sentences = [*batch.sentences[: len(codes)], *batch.wrong[: len(codes)]]
-        codes = torch.cat((codes, codes))
-        out = self.model.compute_predictions(codes, _conditions(sentences))
-        logits = torch.where(out.mask[..., None], out.logits, 0.0)
-        likely = torch.log_softmax(logits, -1).gather(-1, codes[..., None])[..., 0]
-        right, wrong = (likely * out.mask).sum((1, 2)).chunk(2)
+        likely, mask = self._under_both(codes, batch)
+        chosen = likely.gather(-1, torch.cat((codes, codes))[..., None])[..., 0]
+        right, wrong = (chosen * mask).sum((1, 2)).chunk(2)
         return nn.functional.softplus(_CLEAR - (right - wrong)).mean()
+
+    def _hearing(self, batch: Batch) -> Tensor:
+        """How far two sentences move the prediction of a code, in nats (Jeffreys)."""
+        likely, mask = self._under_both(batch.codes[:_ALIKE_CLIPS], batch)
+        one, other = likely.chunk(2)
+        apart = ((one.exp() - other.exp()) * (one - other)).sum(-1)
+        kept = mask.chunk(2)[0]
+        return (apart * kept).sum() / kept.sum()
+
+    def _under_both(self, codes: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Log probabilities of every code, under own and under other sentences.
+
+        Of `codes` `(clips, codebooks, frames)`, of the first clips of `batch`: shape
+        `(2 * clips, codebooks, frames, cardinality)`, and which of them are predicted.
+        """
+        sentences = [*batch.sentences[: len(codes)], *batch.wrong[: len(codes)]]
+        out = self.model.compute_predictions(
+            torch.cat((codes, codes)), _conditions(sentences)
+        )
+        logits = torch.where(out.mask[..., None], out.logits, 0.0)
+        return torch.log_softmax(logits, -1), out.mask
 
 
 def _conditions(sentences: list[str]) -> list[ConditioningAttributes]:
@@ -145,7 +172,7 @@ def _batches(
             spoken = np.where(rng.random(batch) < recipe.told, spoken, drawn)
         sentences = [sentence(EMOTIONS[k], vocabulary, rng) for k in spoken]
         wrong = []
-        if stage.contrast:
+        if stage.contrast or stage.alike:
             others = spoken + rng.integers(1, len(EMOTIONS), size=batch)
             wrong = [
                 sentence(EMOTIONS[k % len(EMOTIONS)], vocabulary, rng) for k in others

@@ -25,6 +25,8 @@ class Stage:
     # first bars, beside learning the music. Music alone teaches that badly: which
     # emotion it is makes 1.6 nats of the thousands that a clip has.
     contrast: float = 0.0
+    # Weight of predicting the same music whatever the sentence: of being deaf.
+    alike: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +70,19 @@ RECIPES = {
             ),
         )
     ),
-    # Once is not enough: what is left of the words' meaning can still be heard.
+    # Random sentences alone leave something of the words' meaning to be heard.
     "deaf": Recipe(
         start=("encodes", 2),
         told=0.0,
-        stages=(_whole(500, 5e-4), _whole(700, 6e-4)),
+        stages=(
+            _whole(500, 5e-4),
+            _whole(700, 6e-4),
+            Stage(
+                frames=400,
+                schedule=Schedule(steps=300, batch=8, learning_rate=4e-4),
+                alike=100.0,
+            ),
+        ),
     ),
     "faint": Recipe(start=("deaf", 1), told=0.3, stages=(_whole(600, 5e-4),)),
     "loud": Recipe(start=("deaf", 1), music="levels", stages=(_whole(600, 5e-4),)),
