@@ -4,6 +4,13 @@ pytest_plugins = [
     "harness.plugin",
     "fixtures.clips",
     "fixtures.activations",
+    "fixtures.attention",
     "fixtures.audio",
+    "fixtures.acoustics",
+    "fixtures.banks",
+    "fixtures.dataset",
     "fixtures.looks",
+    "fixtures.metrics",
+    "fixtures.probes",
+    "fixtures.time",
 ]

@@ -15,8 +15,10 @@ __all__ = [
     "ClaimError",
     "Thresholds",
     "acoustic_rules",
+    "arousal_ratings",
     "load_claims",
     "settings",
+    "single_rules",
 ]
 
 CLAIMS_FILE = Path(__file__).parents[1] / "hypotheses" / "claims.toml"
@@ -50,6 +52,9 @@ class Claim:
     direction: str
     thresholds: Thresholds
     documented: str | None = None  # what the documents found
+    topic: str = "activations"  # or "music"
+    faults: bool = False  # its control plants faults; of instrument checks all do
+    leads_on: float | None = None  # what the tree wants before it goes straight on
     contrasts: tuple[
         tuple[str, str], ...
     ] = ()  # (more, less), in the expected direction
@@ -57,10 +62,10 @@ class Claim:
     def control(self) -> Claim:
         """The claim that this claim's measure can be trusted.
 
-        An instrument check has to find every planted fault; any other measure has to
-        stay silent where the labels were shuffled.
+        An instrument check, or what is checked like one, has to find every planted
+        fault; any other measure has to stay silent where the labels were shuffled.
         """
-        checks = self.role == "instrument"
+        checks = self.faults or self.role == "instrument"
         what = "Planted faults are found" if checks else "Silent on shuffled labels"
         minimum = 1.0 if checks else settings()["control_alpha"]
         return Claim(
@@ -109,6 +114,18 @@ def settings() -> dict[str, float]:
 def acoustic_rules() -> dict[str, dict[str, Any]]:
     """What each emotion should sound like: emotion -> rule -> bound."""
     return dict(_data()["acoustic_rules"])
+
+
+def single_rules() -> dict[str, dict[str, Any]]:
+    """Every bound of `acoustic_rules`, and those that are only reported one by one."""
+    more = _data()["single_rules"]
+    rules = acoustic_rules()
+    return {e: {**rules.get(e, {}), **more.get(e, {})} for e in {**rules, **more}}
+
+
+def arousal_ratings() -> dict[str, float]:
+    """How arousing each emotion is, by its name."""
+    return dict(_data()["arousal"])
 
 
 def _claim(entry: dict[str, Any]) -> Claim:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from harness.claims import settings
 from harness.models.protocol import ModelCard
+from harness.sampling.replay import Replay
 from harness.sampling.swap import Swap
 from harness.verdict import BrokenInstrument
 
@@ -26,6 +27,7 @@ __all__ = [
     "not_finite",
     "require_finite",
     "require_own_words",
+    "require_replayed",
     "require_steps",
     "wrong_steps",
 ]
@@ -79,12 +81,21 @@ def require_steps(
 
 def require_own_words(swap: Swap | None) -> None:
     """Raise `BrokenInstrument` if a clip fed its own codes is not what it was."""
-    most = settings()["forced_deviation"]
-    if swap is None or swap.deviation <= most:
+    if swap is not None:
+        _require_captured(swap.deviation)
+
+
+def require_replayed(replay: Replay) -> None:
+    """Raise `BrokenInstrument` if a clip seen once more is not what it was."""
+    _require_captured(replay.deviation)
+
+
+def _require_captured(deviation: float) -> None:
+    if deviation <= settings()["forced_deviation"]:
         return
     msg = (
         "A clip that is fed its own codes under its own words must give the activations"
-        f" that were captured, but they differ by {swap.deviation:.1%} of the largest."
+        f" that were captured, but they differ by {deviation:.1%} of the largest."
     )
     raise BrokenInstrument(msg)
 

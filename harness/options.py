@@ -13,6 +13,7 @@ import pytest
 
 from harness.captures import SITES
 from harness.request import DTYPES, ENGINES, Request
+from harness.weeks import asked_weeks, samples_for
 
 __all__ = ["add_options", "request_of"]
 
@@ -42,9 +43,10 @@ def _what(group: pytest.OptionGroup) -> None:
         "--samples",
         metavar="N",
         type=_at_least_one("--samples", "clips per emotion"),
-        default=DEFAULTS.samples,
+        default=None,
         help="clips per emotion; planned looks are 10, 20, 50, 100 "
-        "(default: %(default)s)",
+        f"(default: {samples_for(1)}, and {samples_for(2)} where -m asks for week 2 or "
+        "3)",
     )
     add(
         "--duration",
@@ -231,4 +233,6 @@ def request_of(config: pytest.Config) -> Request:
     """What the options ask for."""
     names = (field.name for field in fields(Request))
     given = {n: config.getoption(f"--{n.replace('_', '-')}") for n in names}
+    if given["samples"] is None:
+        given["samples"] = samples_for(max(asked_weeks(config.option.markexpr)))
     return Request(**{**given, "emotions": tuple(given["emotions"])})

@@ -16,15 +16,17 @@ from typing import Any
 
 import pytest
 
-from harness.claims import Claim, load_claims
+from harness.claims import Claim, load_claims, single_rules
 from harness.files import FileError
 from harness.header import header_lines, rerun_line
 from harness.history import past_looks, supported
 from harness.inference import InferenceError
 from harness.ledger import LedgerError
+from harness.measures.attention import AttentionError
 from harness.measures.dimensions import DimensionError
 from harness.measures.probe import ProbeError
 from harness.measures.similarity import SimilarityError
+from harness.measures.temporal import TemporalError
 from harness.options import add_options, request_of
 from harness.planfile import write_plan
 from harness.request import Request
@@ -41,13 +43,13 @@ from harness.session import (
 )
 from harness.store import StoreError
 from harness.verdict import BrokenInstrument, Decision, Evidence, Status, decide
+from harness.weeks import WEEKS, asked_weeks, excludes_a_week
 
 __all__ = ["RUN"]
 
 RUN = pytest.StashKey[Run]()
 _DECISION = pytest.StashKey[Decision]()
 _CARRIED_CLAIMS = pytest.StashKey[list[list[str | None]]]()
-_WEEKS = (1, 2, 3)
 _CALIBRATION = "hypotheses/calibration"
 # What a measure says when the design or the data cannot carry it: invalid, not failed.
 _INVALIDATING = (
@@ -55,9 +57,11 @@ _INVALIDATING = (
     LedgerError,
     StoreError,
     InferenceError,
+    AttentionError,
     DimensionError,
     ProbeError,
     SimilarityError,
+    TemporalError,
 )
 
 _MARKS = {
@@ -136,10 +140,11 @@ def pytest_configure(config: pytest.Config) -> None:
         "calibration: measures the error rates of the suite itself; takes minutes, runs"
         " only when asked for",
     )
-    for week in _WEEKS:
+    for week in WEEKS:
         config.addinivalue_line(
             "markers",
-            f"week{week}: claims of week {week} of the plan (set from claims.toml)",
+            f"week{week}: claims of week {week} of the plan, and what decides of the "
+            "weeks before (set from claims.toml)",
         )
 
 
@@ -152,13 +157,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    claim = _claim_of(item)
-    if claim is not None:
-        item.add_marker(f"week{claim.week}")
+    _claim_of(item)  # refuses one that is not stated
+    for weeks in weeks_of([item]).values():
+        for week in weeks:
+            item.add_marker(f"week{week}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parameters that the run decides: `layer`, `pair` and `contrast`."""
+    """Parameters that the run decides: `layer`, `pair`, `contrast` and `rule`."""
     run = metafunc.config.stash.get(RUN, None)
     if run is None:
         return
@@ -169,6 +175,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "pair" in metafunc.fixturenames:
         pairs = [(a, b) for i, a in enumerate(emotions) for b in emotions[i + 1 :]]
         metafunc.parametrize("pair", pairs, ids=[f"{a} against {b}" for a, b in pairs])
+    if "rule" in metafunc.fixturenames:
+        rules = [(e, name) for e in emotions for name in single_rules().get(e, {})]
+        metafunc.parametrize("rule", rules, ids=[f"{e}: {name}" for e, name in rules])
     if "contrast" in metafunc.fixturenames:
         marker = next(metafunc.definition.iter_markers("claim"))
         contrasts = load_claims()[marker.args[0]].contrasts
@@ -241,6 +250,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     if not _aims_at_claims(config):
         return
+    if excludes_a_week(config.option.markexpr):
+        msg = (
+            f"`-m {config.option.markexpr}` must name the weeks to be asked, such as "
+            "`week1 or week2`: what decides belongs to each later week, too."
+        )
+        raise pytest.UsageError(msg)
     request = request_of(config)
     if request.engine == "ray" and getattr(config.option, "numprocesses", None):
         msg = "`--engine ray` must not come with -n. Give `--workers N` instead."
@@ -253,7 +268,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         if not hasattr(config, "workerinput"):  # an xdist worker decides nothing
             carried = _carried(config, run)
             config.stash[_CARRIED_CLAIMS] = names_of(carried)
-            deciding = DecidingSession(run, carried=carried)
+            weeks = asked_weeks(config.option.markexpr)
+            deciding = DecidingSession(run, weeks=weeks, carried=carried)
             config.pluginmanager.register(deciding, "skeptic-session")
     except (RunError, WorkerError) as error:
         raise pytest.UsageError(str(error)) from error
@@ -273,7 +289,8 @@ def _carried(config: pytest.Config, run: Run) -> list[dict[str, Any]]:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """With `--lf`, leave out the tests of claims that an earlier look supported."""
+    """Leave out what does not apply to these emotions, and with `--lf` what held."""
+    items[:] = [item for item in items if not _does_not_apply(item)]
     worker = getattr(config, "workerinput", {})
     carried = worker.get(CARRIES, config.stash.get(_CARRIED_CLAIMS, []))
     left_out = [i for i in items if [_claim_id(i), _member(i)] in carried]
@@ -282,6 +299,16 @@ def pytest_collection_modifyitems(
     if left_out:
         items[:] = [item for item in items if CARRIED not in item.stash]
         config.hook.pytest_deselected(items=left_out)
+
+
+def _does_not_apply(item: pytest.Item) -> bool:
+    """Is it of a claim that decides nothing and has no member among the emotions?"""
+    if _member(item) != "NOTSET":  # pytest's name for an empty set of parameters
+        return False
+    markers = [*item.iter_markers("claim"), *item.iter_markers("control")]
+    return all(
+        load_claims()[m.args[0]].role in ("panel", "descriptive") for m in markers
+    )
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:

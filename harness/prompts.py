@@ -433,6 +433,10 @@ class PromptBank:
         contents = json.dumps([self.templates, sorted(self.lists)])
         return blake2b(contents.encode(), digest_size=16).hexdigest()
 
+    def sentence(self, template: str) -> str:
+        """The sentence of a matched bank that prompts of `template` were made from."""
+        return self.templates[int(template.removeprefix("t")) - 1]
+
     def capacity(self, emotions: Sequence[str] | None = None) -> int:
         """Number of prompts that every one of `emotions` (or of all) can be given.
 

@@ -9,13 +9,22 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from harness.changes import changes_since
 from harness.claims import acoustic_rules, load_claims
 from harness.files import FileError, write_json
-from harness.history import looks_record, other_questions, past_looks, write_result
+from harness.history import (
+    PastLook,
+    looks_record,
+    name_of,
+    other_questions,
+    past_looks,
+    write_result,
+)
 from harness.inference.looks import Look
 from harness.ledger import LedgerError
 from harness.measures.emotion_rules import follows
@@ -28,8 +37,11 @@ __all__ = ["VerdictRecord"]
 class VerdictRecord:
     """The record of one run, under `directory`."""
 
-    def __init__(self, run: Run, *, carried: Sequence[Mapping[str, Any]] = ()) -> None:
+    def __init__(
+        self, run: Run, *, week: int = 1, carried: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
         self.run = run
+        self.week = week  # the last one that is asked
         self.directory = Path(run.request.report_dir)
         self.carried = carried  # claims that an earlier look supported
         self.started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -46,7 +58,7 @@ class VerdictRecord:
         record = {**frame, "state": "running", "verdict": None}
         record["reason"] = "The run has not finished."
         self._write(record)
-        for name in ("report.html", "report.md"):
+        for name in ("report.html", "report.md", "phase0_findings.md"):
             (self.directory / name).unlink(missing_ok=True)
 
     def finish(
@@ -56,8 +68,13 @@ class VerdictRecord:
         undecided: Sequence[str],
         interrupted: bool,
         seconds: float,
+        seconds_of_tests: Mapping[str, float],
     ) -> dict[str, Any]:
-        """Settle the verdict and write it, with the reports beside it."""
+        """Settle the verdict and write it, with the reports beside it.
+
+        `decisions` and `seconds_of_tests` are by node id; what a claim is the first to
+        need, clips among it, counts as its time.
+        """
         decided = list(decisions.values())
         seen = self._is_seen(decided)
         look = self.run.look if seen else self.run.planned
@@ -66,6 +83,7 @@ class VerdictRecord:
             claims, look=look, undecided=undecided, interrupted=interrupted
         )
         claims = [outcome.annotated(claim) for claim in claims]
+        changed = changes_since(self._past(), claims)
         notes = self._put_on_record(outcome, claims) if seen else []
         record = {
             **self._frame(look),
@@ -73,16 +91,29 @@ class VerdictRecord:
             "verdict": outcome.verdict and str(outcome.verdict),
             "reason": outcome.reason,
             "path": [
-                {"node": n.node, "answer": n.answer, "because": n.because}
+                {
+                    "node": n.node,
+                    "answer": n.answer,
+                    "because": n.because,
+                    "source": n.source,
+                }
                 for n in outcome.path
             ],
+            "leaf": None if outcome.leaf is None else asdict(outcome.leaf),
             "next_command": self._next_command(outcome, look),
             "claims": claims,
             "looks": self._looks(seen=seen),
+            "changed": changed,
             "clips": self._clips(),
             "warnings": [*self._warnings(), *notes],
         }
-        record["environment"]["seconds"] = round(seconds, 1)
+        record["environment"] |= {
+            "seconds": round(seconds, 1),
+            "seconds_by_claim": {
+                name_of(claim): round(seconds_of_tests.get(nodeid, 0.0), 2)
+                for nodeid, claim in decisions.items()
+            },
+        }
         cleaned: dict[str, Any] = plain(record)
         self._write(cleaned)
         self._write_reports(cleaned)
@@ -96,14 +127,13 @@ class VerdictRecord:
         )
 
     def _carried(self, decided: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """What need not be decided again, of the weeks of what was decided."""
-        weeks = _weeks(decided)
+        """What need not be decided again, of what this week asks."""
         known = {(claim["id"], claim["member"]) for claim in decided}
         return [
             dict(claim)
             for claim in self.carried
             if (claim["id"], claim["member"]) not in known
-            and load_claims()[claim["id"]].week in weeks
+            and load_claims()[claim["id"]].week <= self.week
         ]
 
     def _settle(
@@ -117,17 +147,17 @@ class VerdictRecord:
         if interrupted:
             reason = "There is no verdict: the run was interrupted."
             return Outcome(verdict=None, reason=reason, path=())
-        weeks = _weeks(claims)
         expected = [
             claim.id
             for claim in load_claims().values()
-            if claim.week in weeks and claim.role in ("instrument", "gate")
+            if claim.week <= self.week and claim.role in ("instrument", "gate")
         ]
         return settle(
             [Decision.from_record(c) for c in claims],
             expected=expected,
             undecided=undecided,
             look=look,
+            week=self.week,
             emotions=len(self.run.request.emotions),
             seconds_per_clip=self.run.seconds_per_clip,
         )
@@ -137,7 +167,7 @@ class VerdictRecord:
         generation = self.run.plan.generation
         return {
             "schema": 1,
-            "stage": "week1",
+            "stage": f"week{self.week}",
             "path": [],
             "claims": [],
             "model": self.run.model_record(),
@@ -154,7 +184,7 @@ class VerdictRecord:
     def _next_command(self, outcome: Outcome, look: Look) -> str | None:
         if outcome.verdict is not Verdict.EXTEND or look.next_samples is None:
             return None
-        return self.run.request.command(samples=look.next_samples)
+        return self.run.request.command(samples=look.next_samples, week=self.week)
 
     def _clips(self) -> list[dict[str, Any]]:
         """The first clip of each emotion that is there, to listen to."""
@@ -211,15 +241,19 @@ class VerdictRecord:
         return []
 
     def _looks(self, *, seen: bool) -> list[dict[str, Any]]:
-        """Every look at the question, this one included; none if they are unreadable.
+        """Every look at the question, this one included."""
+        data = self.run.sight.data if seen else None
+        return looks_record(self._past(), data=data)
+
+    def _past(self) -> list[PastLook]:
+        """Looks that are on record; none if they are unreadable.
 
         The claim that looks are counted says why.
         """
         try:
-            past = past_looks(self.run.ledger.entries(), self.run.question)
+            return past_looks(self.run.ledger.entries(), self.run.question)
         except LedgerError:
             return []
-        return looks_record(past, data=self.run.sight.data if seen else None)
 
     def _write(self, record: dict[str, Any]) -> None:
         try:
@@ -232,8 +266,3 @@ class VerdictRecord:
         from harness.report import write_reports
 
         write_reports(record, directory=self.directory, audio_root=self.run.store.here)
-
-
-def _weeks(claims: Sequence[Mapping[str, Any]]) -> set[int]:
-    stated = load_claims()
-    return {stated[c["id"].removesuffix(" control")].week for c in claims} or {1}

@@ -33,9 +33,9 @@ class Request:
     engine: str = "local"
     workers: int | None = None  # of --engine ray
 
-    def command(self, *, samples: int) -> str:
-        """What to type for the same with other `samples`."""
-        words = ["uv run pytest -m week1", f"--samples {samples}"]
+    def command(self, *, samples: int, week: int = 1) -> str:
+        """What to type to ask `week` with other `samples`."""
+        words = [f"uv run pytest -m week{week}", f"--samples {samples}"]
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name != "samples" and value != field.default:

@@ -29,6 +29,7 @@ from harness.request import Request
 from harness.sampling.loading import cards_path, free_memory, load_sampler
 from harness.sampling.memory import free_bytes, micro_batch
 from harness.sampling.repeat import repeat_check
+from harness.sampling.replay import Replay, replayed
 from harness.sampling.sizes import first_size, settled, sizes_of
 from harness.sampling.swap import Swap, words_swapped
 from harness.sampling.workers import WorkerError, collect, drain, refuse_private
@@ -161,23 +162,84 @@ class Run:
         many each has done.
         """
         started = time.monotonic()
-        made = collect(
-            self.plan,
-            self.store,
-            self._load_sampler,
-            on_progress=on_progress,
-            say=say,
-            drain=self._drain_with_ray if self.request.engine == "ray" else drain,
-        )
+        made = self._filled(self.plan, on_progress, say)
         if made:
             self.seconds_per_clip = (time.monotonic() - started) / made
         self.settle()
         self.repeat = repeat_check(self.plan, self.store, self._load_sampler)
         if self.planned.kind != "smoke":
             self.swap = words_swapped(self.plan, self.store, self._load_sampler)
+        self._let_go()
+        return made
+
+    @cached_property
+    def replay(self) -> Replay:
+        """What is seen of some clips when they pass through the model once more.
+
+        The clips must be there. Made when it is first asked for.
+
+        Raises
+        ------
+        WorkerError
+            If memory does not hold a clip.
+        """
+        found = replayed(self.plan, self.store, self._load_sampler)
+        self._let_go()
+        return found
+
+    def plan_of(
+        self, bank: str, *, emotions: tuple[str, ...], prompts_per_emotion: int
+    ) -> Plan:
+        """One clip each of prompts of another bank, made as those of this run are.
+
+        Raises
+        ------
+        PromptError
+            If the bank lacks an emotion, or has too few prompts.
+        """
+        prompts = load_bank(bank).select(
+            emotions, prompts_per_emotion, seed=self.request.seed
+        )
+        plan = make_plan(
+            prompts,
+            seeds_per_prompt=1,
+            seed=self.request.seed,
+            fingerprint=self.card.fingerprint,
+            generation=self.plan.generation,
+            capture=self.plan.capture,
+            adaptive=self.plan.adaptive,
+        )
+        return settled(replace(plan, clips=plan.evidence_clips()), self.store)
+
+    def fill(
+        self,
+        plan: Plan,
+        on_progress: Callable[..., None],
+        say: Callable[[str], None] = lambda sentence: None,
+    ) -> Plan:
+        """Have the clips of another plan in the store; returns it with their keys."""
+        self._filled(plan, on_progress, say)
+        self._let_go()
+        return settled(plan, self.store)
+
+    def _filled(
+        self,
+        plan: Plan,
+        on_progress: Callable[..., None],
+        say: Callable[[str], None],
+    ) -> int:
+        return collect(
+            plan,
+            self.store,
+            self._load_sampler,
+            on_progress=on_progress,
+            say=say,
+            drain=self._drain_with_ray if self.request.engine == "ray" else drain,
+        )
+
+    def _let_go(self) -> None:
         if self.__dict__.pop("_sampler", None):  # the model is not needed again
             free_memory()
-        return made
 
     def _load_sampler(self) -> Sampler:
         return self._sampler

@@ -24,6 +24,7 @@ from harness.progress import watched
 from harness.record import VerdictRecord
 from harness.run import Run
 from harness.verdict import EXIT_CODES, Verdict
+from harness.weeks import WEEKS, weeks_asking
 
 __all__ = [
     "BEATS",
@@ -45,8 +46,8 @@ EXIT_NO_VERDICT = 12  # something that had to be decided was not
 _FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 
 
-def weeks_of(items: Iterable[pytest.Item]) -> dict[str, int]:
-    """Node ids of the tests that decide a claim or control one, and its week.
+def weeks_of(items: Iterable[pytest.Item]) -> dict[str, list[int]]:
+    """Node ids of the tests that decide a claim or control one, and their weeks.
 
     What is carried on from an earlier look is decided.
     """
@@ -56,7 +57,7 @@ def weeks_of(items: Iterable[pytest.Item]) -> dict[str, int]:
             continue
         for name in ("claim", "control"):
             for marker in item.iter_markers(name):
-                weeks[item.nodeid] = load_claims()[marker.args[0]].week
+                weeks[item.nodeid] = weeks_asking(load_claims()[marker.args[0]])
     return weeks
 
 
@@ -68,15 +69,23 @@ def names_of(claims: Iterable[Mapping[str, Any]]) -> list[list[str | None]]:
 class DecidingSession:
     """Hooks of the deciding process; says `running` on disk from the start."""
 
-    def __init__(self, run: Run, *, carried: Sequence[Mapping[str, Any]] = ()) -> None:
+    def __init__(
+        self,
+        run: Run,
+        *,
+        weeks: Sequence[int] = WEEKS,
+        carried: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         self.run = run
-        self.record = VerdictRecord(run, carried=carried)
+        self.weeks = frozenset(weeks)  # that are asked
+        self.record = VerdictRecord(run, week=max(weeks), carried=carried)
         self.record.write_running()
         self.started = time.monotonic()
         self.collected: set[str] = set()
-        self.deselected: dict[str, int] = {}  # node id -> week of its claim
+        self.deselected: dict[str, list[int]] = {}  # node id -> weeks that ask it
         self.decisions: dict[str, dict[str, Any]] = {}
         self.failed: set[str] = set()  # without having decided
+        self.seconds: dict[str, float] = {}  # node id -> to set up and to decide
         self.verdict: dict[str, Any] | None = None
         self._exits = ExitStack()
         self._beats: Path | None = None  # of xdist workers
@@ -112,17 +121,17 @@ class DecidingSession:
 
     def _undecided(self) -> list[str]:
         """What had to decide and did not: collected, or deselected from its week."""
-        claims = load_claims()
-        ids = {
-            decided["id"].removesuffix(" control")
-            for decided in self.decisions.values()
+        left_out = {
+            nodeid
+            for nodeid, weeks in self.deselected.items()
+            if self.weeks.intersection(weeks)
         }
-        weeks = {claims[claim].week for claim in ids}
-        left_out = {nodeid for nodeid, week in self.deselected.items() if week in weeks}
         silent = (self.collected | left_out) - set(self.decisions)
         return sorted(silent | self.failed)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        spent = self.seconds.get(report.nodeid, 0.0) + report.duration
+        self.seconds[report.nodeid] = spent
         decided = getattr(report, "skeptic", None)
         if decided is not None:
             self.decisions[report.nodeid] = decided
@@ -153,6 +162,7 @@ class DecidingSession:
             undecided=self._undecided(),
             interrupted=interrupted,
             seconds=time.monotonic() - self.started,
+            seconds_of_tests=self.seconds,
         )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

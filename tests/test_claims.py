@@ -126,7 +126,7 @@ def test_every_claim_says_where_it_comes_from_and_what_would_support_it(
 ) -> None:
     documents = ("Next Steps", "Strategy", "Reality Check", "Plan", "Start")
     assert claim.source.startswith(documents)
-    assert claim.thresholds.minimum is not None
+    assert claim.role == "descriptive" or claim.thresholds.minimum is not None
     assert claim.statement[0].isupper()
     assert claim.week in (1, 2, 3)
 
@@ -239,10 +239,9 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-def test_every_claim_of_the_first_week_is_decided_by_one_test() -> None:
+def test_every_claim_is_decided_by_one_test() -> None:
     decided = [name for path in CLAIM_FILES for name in marked(path, "claim").values()]
-    first_week = [claim.id for claim in load_claims().values() if claim.week == 1]
-    assert sorted(decided) == sorted(first_week)
+    assert sorted(decided) == sorted(load_claims())
 
 
 @pytest.mark.parametrize("kind", ["claim", "control"])

@@ -14,6 +14,7 @@ from harness.measures.dimensions import (
     DimensionError,
     differing_shares,
     documented_shares,
+    documented_shuffled_share,
     emotion_pairs,
     excess_share,
 )
@@ -105,6 +106,40 @@ def test_without_an_emotion_the_excess_is_zero_and_p_keeps_its_rate() -> None:
     assert abs(np.mean(excess)) < 3.5 * error
     assert np.mean(raw) > 10 * error  # what the share alone reads on no emotion
     assert np.sum(np.array(p) <= 0.05) <= stats.binom.ppf(0.9995, 200, 0.05)
+
+
+@pytest.mark.parametrize(("differing", "said"), [(164, 8.0), (106, 5.2)])
+def test_the_documents_shares_come_from_their_formula(
+    differing: int, said: float
+) -> None:
+    """Start, 'The Results': 8 % of 2,048; Reality Check: in truth 5.2 %.
+
+    One clip of each emotion, as theirs were.
+    """
+    clips = np.zeros((2, 1, 2_048))
+    clips[1, 0, :differing] = -0.11
+    clips[1, 0, differing:] = 0.09
+    share = documented_shares(clips, [0, 1])[0, 0]
+    assert round(100 * share, 1) == said
+
+
+def test_the_documents_shuffled_share_can_exceed_the_observed_one() -> None:
+    """Reality Check, 'Statistical Test FAILED': 5.2 %, and 12.9 % shuffled.
+
+    4 clips, a, a, b, b, can be split in 3 ways. In 106 of 2,048 dimensions the last two
+    stand out: only the observed split has the means apart. In 687 others the first and
+    the third do: only another split has. So (106 + 687) / 3 of 2,048 are 12.9 %.
+    """
+    clips = np.zeros((4, 2_048))
+    clips[2:, :106] = 0.2
+    clips[::2, 106:793] = 0.2
+    emotion = [0, 0, 1, 1]
+    observed = documented_shares(clips[:, None], emotion)[0, 0]
+    assert round(100 * observed, 1) == 5.2
+    shuffled = documented_shuffled_share(
+        clips, emotion, count=2_000, rng=np.random.default_rng(0)
+    )
+    assert 100 * shuffled == pytest.approx(12.9, abs=1.0)
 
 
 def test_hand_worked_documented_shares() -> None:

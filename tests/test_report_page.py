@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from harness.report import summary_lines, write_reports
 from harness.report.audio import LONGEST_SECONDS
+from harness.report.findings import render_findings
 from harness.report.markdown import render_markdown
 from harness.report.numerals import DASH
 from harness.report.page import render_html
@@ -325,6 +326,7 @@ def test_any_field_may_be_missing_or_null(data: st.DataObject) -> None:
     verdict = replaced(small_record(), path, value)
     assert "<h1>" in render_html(verdict, audio_root=ROOT)
     assert render_markdown(verdict).startswith("# ")
+    assert render_findings(verdict).startswith("# ")
     assert summary_lines(verdict, width=80)
 
 
@@ -335,10 +337,11 @@ def test_any_part_of_the_record_may_be_missing(field: str) -> None:
 
 
 @pytest.mark.parametrize("name", RECORDS)
-def test_both_reports_are_written_and_nothing_else(name: str, tmp_path: Path) -> None:
+def test_all_reports_are_written_and_nothing_else(name: str, tmp_path: Path) -> None:
     directory = tmp_path / "reports" / "latest"
     written = write_reports(RECORDS[name], directory=directory, audio_root=tmp_path)
-    assert [path.name for path in written] == ["report.html", "report.md"]
+    names = ["report.html", "report.md", "phase0_findings.md"]
+    assert [path.name for path in written] == names
     assert sorted(directory.iterdir()) == sorted(written)
 
 
@@ -351,7 +354,7 @@ def test_a_page_replaces_the_one_before_it(tmp_path: Path) -> None:
 
 def test_text_that_cannot_be_encoded_does_not_stop_the_page(tmp_path: Path) -> None:
     verdict = {**RECORDS["PIVOT"], "reason": json.loads('"half a pair \\ud800 here"')}
-    page, _ = write_reports(verdict, directory=tmp_path, audio_root=tmp_path)
+    page, *_ = write_reports(verdict, directory=tmp_path, audio_root=tmp_path)
     assert "half a pair ? here" in page.read_text(encoding="utf-8")
 
 

@@ -97,3 +97,20 @@ def test_finite_numbers_stay() -> None:
 @pytest.mark.parametrize("ci", [None, [], [1.0], [0.0, None], [0.0, 1.0, 2.0], "0-1"])
 def test_half_an_interval_is_no_interval(ci: object) -> None:
     assert read_record({"claims": [{"ci": ci}]}).claims[0].ci is None
+
+
+@pytest.mark.parametrize(
+    ("role", "status", "shown"),
+    [
+        ("descriptive", "supported", "described"),
+        ("descriptive", "inconclusive", "described"),
+        ("descriptive", "invalid", "invalid"),
+        ("panel", "supported", "supported"),
+        ("panel", None, "undecided"),
+    ],
+)
+def test_what_is_described_is_not_called_supported(
+    role: str, status: str | None, shown: str
+) -> None:
+    claim = {"id": "a", "role": role, "status": status}
+    assert read_record({"claims": [claim]}).claims[0].status == shown

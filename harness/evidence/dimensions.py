@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from harness.measures.dimensions import (
     DimensionError,
     differing_shares,
     documented_shares,
+    documented_shuffled_share,
     emotion_pairs,
     excess_share,
 )
@@ -59,26 +61,24 @@ def dimension_evidences(
         frozenset(table.emotions[e] for e in pair)
         for pair in emotion_pairs(len(table.emotions))
     ]
-    return {
-        pair: _of_pair(shares[:, :, k], p[:, k], documented[:, k], table)
-        for k, pair in enumerate(named)
-    }
+    found = {}
+    for k, pair in enumerate(named):
+        alone = _of_pair(shares[:, :, k], p[:, k], table)
+        said = _said(activations, documented[:, k], pair, alone.detail["layer"], table)
+        found[pair] = replace(alone, as_documented=said)
+    return found
 
 
-def _of_pair(
-    shares: Floats, p: Floats, documented: Floats, table: ClipTable
-) -> Evidence:
-    """Of `shares` `(relabelings, layers)`; the others are by layer."""
+def _of_pair(shares: Floats, p: Floats, table: ClipTable) -> Evidence:
+    """Of `shares` `(relabelings, layers)`; p is by layer."""
     excess = excess_share(shares[:, :, None])[:, 0]
     best = int(np.argmin(p - 1e-9 * excess))
-    said = float(documented[best])
     return Evidence(
         effect=float(excess[best]),
         p=float(p[best]),
         smallest_p=smallest_p(table, fewer_relabelings(table)),
         n_prompts=table.n_prompts,
         n_clips=table.n_clips,
-        as_documented={"share of dimensions that differ by > 0.1": said},
         detail={
             "layer": best,
             "share by layer": shares[0],
@@ -86,3 +86,24 @@ def _of_pair(
             "p by layer": p,
         },
     )
+
+
+def _said(
+    activations: Array,
+    documented: Floats,
+    pair: frozenset[str],
+    layer: int,
+    table: ClipTable,
+) -> dict[str, float]:
+    """The documents' share (5.2 %) and their shuffled one (12.9 %), in that layer."""
+    codes = [table.emotions.index(emotion) for emotion in pair]
+    clips = np.isin(table.emotion_of_clip, codes)
+    shuffled = documented_shuffled_share(
+        activations[clips, layer],
+        table.emotion_of_clip[clips],
+        rng=table.rng("documented dimensions"),
+    )
+    return {
+        "share of dimensions that differ by > 0.1": float(documented[layer]),
+        "the same with clips shuffled": shuffled,
+    }

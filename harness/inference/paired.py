@@ -31,7 +31,13 @@ from harness.inference.relabel import (
     smallest_attainable_p,
 )
 
-__all__ = ["PairedGap", "RateOverChance", "paired_gap", "rate_over_chance"]
+__all__ = [
+    "PairedGap",
+    "RateOverChance",
+    "paired_gap",
+    "rate_interval",
+    "rate_over_chance",
+]
 
 _FEWEST_VALUES = 2
 
@@ -165,7 +171,7 @@ def rate_over_chance(
         smallest_p=smallest_attainable_p(
             codes, template=template, cohort=cohort, count=count, symmetric=False
         ),
-        interval=_rate_interval(own, template),
+        interval=rate_interval(own, template),
         prompts=codes.size,
         exact=drawn.exact,
     )
@@ -247,10 +253,18 @@ def _expected_rate(
     return float(total / codes.size)
 
 
-def _rate_interval(
+def rate_interval(
     own: npt.NDArray[np.float64], template: npt.ArrayLike | None
 ) -> Interval[float]:
-    """Wilson's interval over as many prompts as the jackknife over templates grants."""
+    """Wilson's interval over as many prompts as the jackknife over templates grants.
+
+    Parameters
+    ----------
+    own : np.ndarray, shape (prompts,)
+        A share of each prompt's clips.
+    template : array_like, shape (prompts,), optional
+        What makes prompts alike.
+    """
     unit = np.arange(own.size) if template is None else np.asarray(template)
     names, unit_of_prompt = np.unique(unit, return_inverse=True)
     if names.size < FEWEST_UNITS:

@@ -28,6 +28,7 @@ __all__ = [
     "DimensionError",
     "differing_shares",
     "documented_shares",
+    "documented_shuffled_share",
     "emotion_pairs",
     "excess_share",
 ]
@@ -140,6 +141,48 @@ def documented_shares(
     means = np.stack([array[emotion == e].mean(axis=0) for e in range(emotions)])
     gaps = [np.abs(means[a] - means[b]) for a, b in emotion_pairs(emotions)]
     return np.stack([np.mean(gap > difference, axis=-1) for gap in gaps], axis=-1)
+
+
+def documented_shuffled_share(
+    activations: npt.ArrayLike,
+    emotion_of_clip: npt.ArrayLike,
+    *,
+    difference: float = 0.1,
+    count: int = 100,
+    rng: np.random.Generator,
+) -> float:
+    """The documents' own baseline: that share with the emotions of clips shuffled.
+
+    Clips of one prompt are alike and are shuffled one by one, so that it is no null of
+    anything; it is reported beside the share, never decided on.
+
+    Parameters
+    ----------
+    activations : array_like, shape (clips, d)
+        Of one layer, and of two emotions.
+    emotion_of_clip : array_like of int, shape (clips,)
+    difference : float
+        In units of the activations.
+    count : int
+        Shuffles.
+    rng : np.random.Generator
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    DimensionError
+        As `documented_shares`.
+    """
+    values = np.asarray(activations, np.float64)[:, None]
+    emotion = np.unique(emotion_of_clip, return_inverse=True)[1]
+    shares = [
+        documented_shares(values, rng.permutation(emotion), difference=difference)
+        for _ in range(count)
+    ]
+    return float(np.mean(shares))
 
 
 def _checked(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["RuleError", "follows"]
+__all__ = ["RuleError", "follows", "share_kept"]
 
 
 class RuleError(ValueError):
@@ -26,6 +26,21 @@ def follows(features: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
         If the rule names a feature or a relation that does not exist.
     """
     return all(_keeps(features, name, bound) for name, bound in rule.items())
+
+
+def share_kept(features: Mapping[str, Any], rule: Mapping[str, Any]) -> float:
+    """How many of the bounds of `rule` are kept, as a share.
+
+    Raises
+    ------
+    RuleError
+        As `follows`, or if the rule is empty.
+    """
+    if not rule:
+        msg = "`rule` must have a bound, got none. Mend the rule."
+        raise RuleError(msg)
+    kept = [_keeps(features, name, bound) for name, bound in rule.items()]
+    return sum(kept) / len(kept)
 
 
 def _keeps(features: Mapping[str, Any], name: str, bound: Any) -> bool:

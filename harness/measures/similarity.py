@@ -24,6 +24,7 @@ from harness.measures.gram import SimilarityError
 __all__ = [
     "SimilarityError",
     "balanced_units",
+    "compared_pairs",
     "emotion_signal",
     "emotion_signals",
     "signal_of_units",
@@ -89,7 +90,7 @@ def emotion_signals(
         If shapes disagree, or a labelling has no pair within or none between.
     """
     rows = _checked_labels(gram, labels)
-    kept = _compared(rows.shape[1], template)
+    kept = compared_pairs(rows.shape[1], template)
     pairs = np.triu_indices(rows.shape[1], k=1)
     # The last row counts: what is left out weighs nothing, there as in every layer.
     weights = np.concatenate([gram[:, *pairs] * kept[pairs], kept[None, *pairs]])
@@ -137,7 +138,7 @@ def signal_of_units(
         If shapes disagree.
     """
     codes = _checked_labels(gram, np.asarray(emotion)[None])[0]
-    kept = _compared(codes.size, template)
+    kept = compared_pairs(codes.size, template)
     same = codes[:, None] == codes
     units = np.asarray(unit_of_prompt)
     member = (units[:, None] == np.arange(units.max() + 1)).astype(np.float64)
@@ -252,7 +253,9 @@ def _chunks(rows: int, columns: int) -> Iterator[slice]:
         yield slice(start, min(start + step, rows))
 
 
-def _compared(prompts: int, template: npt.ArrayLike | None) -> npt.NDArray[np.bool_]:
+def compared_pairs(
+    prompts: int, template: npt.ArrayLike | None
+) -> npt.NDArray[np.bool_]:
     """Which pairs are compared: different prompts, and of different templates."""
     if template is None:
         return ~np.eye(prompts, dtype=np.bool_)

@@ -7,6 +7,7 @@ import types
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from audiocraft.models import MusicGen
@@ -66,6 +67,24 @@ class LoadedMusicGen:
             cross=streams["cross"][0].to(self.dtype),
             prefix=streams["prepend"].to(self.dtype),
         )
+
+    def text_pieces(self, prompt: str) -> tuple[str, ...]:
+        """The tokenizer's pieces, one for each row of `encode_text(prompt).cross`.
+
+        Empty where what is attended to is not the text alone, or nothing is.
+        """
+        lm = self.musicgen.lm
+        methods = lm.fuser.cond2fuse.items()
+        conditioners = [
+            lm.condition_provider.conditioners[name]
+            for name, method in methods
+            if method == "cross"
+        ]
+        if len(conditioners) != 1 or not hasattr(conditioners[0], "t5_tokenizer"):
+            return ()
+        tokenizer: Any = conditioners[0].t5_tokenizer
+        ids = tokenizer([prompt])["input_ids"][0]
+        return tuple(tokenizer.convert_ids_to_tokens(ids))
 
     @torch.no_grad()
     def decode_audio(self, codes: Tensor) -> Tensor:

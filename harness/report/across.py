@@ -6,17 +6,19 @@ The same sentences in HTML, Markdown and plain text.
 from __future__ import annotations
 
 from harness.report.numerals import DASH, count, date, p_value
-from harness.report.record import ClaimRow, LookRow, Record
+from harness.report.record import ChangeRow, ClaimRow, LookRow, Record
 from harness.report.wording import in_unit
 
 __all__ = [
     "carried",
+    "change_line",
     "claims_with_ladder",
     "claims_with_notes",
     "earlier_looks",
     "gated",
     "has_gated",
     "ladder",
+    "leads_to",
     "look_line",
     "notes",
 ]
@@ -82,3 +84,20 @@ def look_line(look: LookRow) -> str:
     verdict = look.verdict or "no verdict"
     gates = ", ".join(f"{name} {status}" for name, status in look.gates)
     return f"{kind}{number}{clips}{when}: {verdict}" + (f"; {gates}" if gates else "")
+
+
+def change_line(change: ChangeRow) -> str:
+    """Say what was said of a claim before, and what is said now."""
+    at = "" if change.samples is None else f" with {count(change.samples)} clips"
+    return f"{change.claim}: {change.before}{at}, now {change.after}"
+
+
+def leads_to(record: Record) -> tuple[str, ...]:
+    """Where the path ends, and what could not be asked there yet; a sentence each."""
+    if record.leaf is None:
+        return ()
+    waits = [
+        f"Not asked yet: {statement} (blocked: needs {needs})."
+        for statement, needs in record.leaf.blocked
+    ]
+    return (record.leaf.text, *waits)

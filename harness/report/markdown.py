@@ -87,9 +87,10 @@ def _path(record: Record) -> list[str]:
         f"{number}. {escape(wording.asked(step))} "
         f"**{escape(step.answer) or numerals.DASH}**"
         + (f": {escape(step.because)}" if step.because else "")
+        + (f" ({escape(step.source)})" if step.source else "")
         for number, step in enumerate(record.path, start=1)
     ]
-    return ["## The path", "\n".join(steps)]
+    return ["## The path", "\n".join(steps), *map(escape, across.leads_to(record))]
 
 
 def _tables(record: Record) -> list[str]:
@@ -148,7 +149,11 @@ def _p_values(claim: ClaimRow) -> str:
 
 def _looks(record: Record) -> list[str]:
     looks = across.earlier_looks(record)
-    return _listed("Earlier looks", [across.look_line(look) for look in looks])
+    changed = [across.change_line(change) for change in record.changes]
+    return [
+        *_listed("What changed", changed),
+        *_listed("Earlier looks", [across.look_line(look) for look in looks]),
+    ]
 
 
 def _notes(record: Record) -> list[str]:

@@ -24,6 +24,7 @@ from markupsafe import Markup
 
 from harness.report import across, numerals, wording
 from harness.report.audio import sounds_of
+from harness.report.findings import render_findings
 from harness.report.markdown import render_markdown
 from harness.report.record import (
     LARGE_FAMILY,
@@ -36,10 +37,17 @@ from harness.report.record import (
 )
 from harness.report.strips import interval_strip, waveform_path
 
-__all__ = ["HTML_NAME", "MARKDOWN_NAME", "render_html", "write_reports"]
+__all__ = [
+    "FINDINGS_NAME",
+    "HTML_NAME",
+    "MARKDOWN_NAME",
+    "render_html",
+    "write_reports",
+]
 
 HTML_NAME = "report.html"
 MARKDOWN_NAME = "report.md"
+FINDINGS_NAME = "phase0_findings.md"
 
 _HERE = Path(__file__).parent
 _LAYER_COLUMNS = {  # key of the detail -> heading of the column
@@ -57,14 +65,14 @@ _LAYER_COLUMNS = {  # key of the detail -> heading of the column
 def write_reports(
     verdict: Mapping[str, Any], *, directory: Path, audio_root: Path
 ) -> tuple[Path, ...]:
-    """Write `report.html` and `report.md` for a verdict record.
+    """Write page, Markdown and findings note for a verdict record.
 
     Parameters
     ----------
     verdict
         The record as parsed from `verdict.json`; any field may be missing or null.
     directory
-        Where the two files go; made if it does not exist.
+        Where the files go; made if it does not exist.
     audio_root
         The folder that the clips' paths are relative to. A clip that cannot be read is
         stated on the page.
@@ -78,6 +86,7 @@ def write_reports(
     pages = {
         HTML_NAME: render_html(verdict, audio_root=audio_root),
         MARKDOWN_NAME: render_markdown(verdict),
+        FINDINGS_NAME: render_findings(verdict),
     }
     return tuple(_replace(directory / name, text) for name, text in pages.items())
 
@@ -249,6 +258,8 @@ def _detail(claim: ClaimRow) -> tuple[list[tuple[str, str]], dict[str, Any] | No
     bound = finite(claim.detail.get("upper_bound"))
     if bound is not None:
         facts.append(("upper bound, one-sided", wording.in_unit(bound, claim)))
+    if claim.seconds is not None:
+        facts.append(("time, with what it was first to need", f"{claim.seconds:.1f} s"))
     return facts, _layer_table(claim, columns) if columns else None
 
 

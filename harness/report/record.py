@@ -63,6 +63,8 @@ def read_record(verdict: Mapping[str, Any]) -> Record:
     word = verdict.get("verdict")
     decided = word if state == "complete" and word in VERDICTS else None
     path = tuple(_node(entry) for entry in _mappings(verdict.get("path")))
+    environment = _mapping(verdict.get("environment"))
+    seconds = _mapping(environment.get("seconds_by_claim"))
     if decided is None:  # a stale last node must not announce what was not decided
         path = tuple(node for node in path if node.answer not in VERDICTS)
     return Record(
@@ -74,11 +76,15 @@ def read_record(verdict: Mapping[str, Any]) -> Record:
         path=path,
         model=_mapping(verdict.get("model")),
         design=_mapping(verdict.get("design")),
-        claims=tuple(_claim(entry) for entry in _mappings(verdict.get("claims"))),
+        claims=tuple(
+            _claim(entry, seconds) for entry in _mappings(verdict.get("claims"))
+        ),
         clips=tuple(_clip(entry) for entry in _mappings(verdict.get("clips"))),
         looks=tuple(_look(entry) for entry in _mappings(verdict.get("looks"))),
+        leaf=_leaf(_mapping(verdict.get("leaf"))),
+        changes=tuple(_change(entry) for entry in _mappings(verdict.get("changed"))),
         warnings=_warnings(verdict),
-        environment=_mapping(verdict.get("environment")),
+        environment=environment,
     )
 
 
@@ -125,6 +131,26 @@ def _node(entry: Mapping[str, Any]) -> PathNode:
         node=_text(entry.get("node")),
         answer=_text(entry.get("answer")),
         because=_text(entry.get("because")),
+        source=_text(entry.get("source")),
+    )
+
+
+def _leaf(entry: Mapping[str, Any]) -> LeafRow | None:
+    text = _text(entry.get("text"))
+    waits = [
+        (_text(b.get("statement")), _text(b.get("needs")))
+        for b in _mappings(entry.get("blocked"))
+    ]
+    source = _text(entry.get("source"))
+    return LeafRow(text=text, source=source, blocked=tuple(waits)) if text else None
+
+
+def _change(entry: Mapping[str, Any]) -> ChangeRow:
+    return ChangeRow(
+        claim=_text(entry.get("claim")),
+        before=_text(entry.get("before")),
+        after=_text(entry.get("after")),
+        samples=finite(entry.get("samples")),
     )
 
 
@@ -163,7 +189,7 @@ def _rungs(detail: Mapping[str, Any]) -> tuple[Rung, ...]:
     )
 
 
-def _claim(entry: Mapping[str, Any]) -> ClaimRow:
+def _claim(entry: Mapping[str, Any], seconds: Mapping[str, Any]) -> ClaimRow:
     limits = _mapping(entry.get("threshold"))
     detail = _mapping(entry.get("detail"))
     return ClaimRow(
@@ -171,7 +197,8 @@ def _claim(entry: Mapping[str, Any]) -> ClaimRow:
         member=_text(entry.get("member")),
         statement=_text(entry.get("statement")),
         role=_text(entry.get("role")),
-        status=_text(entry.get("status")) or "undecided",
+        topic=_text(entry.get("topic")) or "activations",
+        status=_status(entry),
         strength=_text(entry.get("strength")),
         effect=finite(entry.get("effect")),
         unit=_text(entry.get("unit")),
@@ -191,9 +218,22 @@ def _claim(entry: Mapping[str, Any]) -> ClaimRow:
         needs=_needs(entry.get("needs")),
         look=finite(entry.get("look")),
         carried=entry.get("carried") is True,
+        seconds=finite(seconds.get(_name(entry))),
         ladder=_rungs(detail),
         detail={k: v for k, v in detail.items() if k != "ladder"},
     )
+
+
+def _status(entry: Mapping[str, Any]) -> str:
+    """As it is to be shown: what is described was neither supported nor left open."""
+    status = _text(entry.get("status")) or "undecided"
+    shown = entry.get("role") == "descriptive" and status != "invalid"
+    return "described" if shown else status
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    member = _text(entry.get("member"))
+    return _text(entry.get("id")) + (f"[{member}]" if member else "")
 
 
 def _interval(value: object) -> tuple[float, float] | None:
@@ -237,6 +277,26 @@ class PathNode:
     node: str
     answer: str
     because: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeafRow:
+    """Where the decision tree leads, and what cannot be asked there yet."""
+
+    text: str
+    source: str
+    blocked: tuple[tuple[str, str], ...]  # statement, what it needs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRow:
+    """A claim whose status is not what it was."""
+
+    claim: str
+    before: str
+    after: str
+    samples: float | None  # clips per emotion then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +307,7 @@ class ClaimRow:
     member: str
     statement: str
     role: str
+    topic: str
     status: str
     strength: str
     effect: float | None
@@ -267,6 +328,7 @@ class ClaimRow:
     needs: str  # a sentence; empty where nothing more is needed, or nothing is known
     look: float | None  # that decided it
     carried: bool  # whether that was an earlier one
+    seconds: float | None  # to make what it was the first to need, and to decide
     ladder: tuple[Rung, ...]
     detail: dict[str, Any]
 
@@ -322,6 +384,8 @@ class Record:
     claims: tuple[ClaimRow, ...]
     clips: tuple[ClipRow, ...]
     looks: tuple[LookRow, ...]
+    leaf: LeafRow | None
+    changes: tuple[ChangeRow, ...]
     warnings: tuple[str, ...]
     environment: dict[str, Any]
 

@@ -152,12 +152,17 @@ def _path(record: Record, *, width: int) -> list[str]:
         + (f": {step.because}" if step.because else "")
         for number, step in enumerate(record.path, start=1)
     ]
-    return [cut(_plain(step), width=width) for step in steps]
+    lines = [cut(_plain(step), width=width) for step in steps]
+    for said in across.leads_to(record):
+        lines += wrapped(f"=> {said}", width=width, indent="   ")
+    return lines
 
 
 def _looks(record: Record, *, width: int) -> list[str]:
     said = [across.look_line(look) for look in across.earlier_looks(record)]
-    return [cut(_plain(f"earlier: {line}"), width=width) for line in said]
+    changed = [across.change_line(change) for change in record.changes]
+    lines = [*(f"earlier: {s}" for s in said), *(f"changed: {s}" for s in changed)]
+    return [cut(_plain(line), width=width) for line in lines]
 
 
 def _beside(record: Record, *, width: int) -> list[str]:

@@ -135,6 +135,8 @@ def next_step(record: Record) -> str:
         return "Wait for the run to end, or start it again: what is stored is reused."
     if record.verdict == "FIX":
         return "Repair the checks that are named below, then run the stage again."
+    if record.leaf is not None:
+        return record.leaf.text
     return "There is nothing more to run at this stage."
 
 

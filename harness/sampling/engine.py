@@ -106,6 +106,17 @@ class Decoder:
         pattern = self.model.pattern_provider.get_pattern(frames)
         return len(pattern.layout) - 1
 
+    def positions(self, count: int) -> Tensor:
+        """Sinusoidal positions `(count, d_model)`."""
+        transformer = self.model.transformer
+        embedding = create_sin_embedding(
+            torch.arange(count, device=self.device).view(1, -1, 1),
+            self.model.dim,
+            max_period=transformer.max_period,
+            dtype=self.dtype,
+        )
+        return transformer.positional_scale * embedding[0]
+
     @torch.no_grad()
     def decode(
         self,
@@ -200,7 +211,7 @@ class _MicroBatch:
             shape.clips, self.steps, codebooks, dtype=torch.float64, device=self.device
         )
         length = self.offset + self.steps
-        self.positions = self._positions(length)
+        self.positions = decoder.positions(length)
         self.memories = [
             layer.room(clips=shape.clips, tokens=shape.tokens, positions=length)
             for layer in decoder.layers
@@ -317,17 +328,6 @@ class _MicroBatch:
             text[row, : len(condition.cross)] = condition.cross
             mask[row, ..., : len(condition.cross)] = 0
         return text, mask
-
-    def _positions(self, count: int) -> Tensor:
-        """Sinusoidal positions `(count, d_model)`."""
-        transformer = self.decoder.model.transformer
-        embedding = create_sin_embedding(
-            torch.arange(count, device=self.device).view(1, -1, 1),
-            self.decoder.model.dim,
-            max_period=transformer.max_period,
-            dtype=self.decoder.dtype,
-        )
-        return transformer.positional_scale * embedding[0]
 
     def _prefill(self, prefix: Tensor) -> None:
         """Run what comes before the music through all layers, into their memories."""

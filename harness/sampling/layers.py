@@ -27,7 +27,7 @@ from harness.models.protocol import ModelError
 from harness.sampling.capture import ActivationCapture
 from harness.sampling.cursor import Cursor
 from harness.sampling.linear import linear_map
-from harness.sampling.maps import AttentionMaps
+from harness.sampling.maps import AttentionMaps, WholeMaps
 
 __all__ = ["Layer", "Memory", "check_supported"]
 
@@ -126,16 +126,26 @@ class Layer:
         capture.add("resid_post", index, x[:, 0], cursor)
         return x
 
-    def prefill(self, x: Tensor, memory: Memory) -> Tensor:
-        """What comes before the music, `(rows, positions, d_model)`, all at once."""
+    def prefill(
+        self, x: Tensor, memory: Memory, maps: WholeMaps | None = None
+    ) -> Tensor:
+        """What is known beforehand, `(rows, positions, d_model)`, all at once.
+
+        `maps`, where given, is shown what is looked at.
+        """
         query, keys_values = self._project(self.layer.norm1(x))
         memory.past[..., : x.shape[1], :] = keys_values
         mixed = F.scaled_dot_product_attention(
             query, keys_values[0], keys_values[1], is_causal=True
         )
+        if maps is not None:
+            maps.add_self_attention(query, keys_values[0])
         x = x + self.layer.layer_scale_1(self.self_out(_merge(mixed)))
         if memory.text.shape[3]:
-            added = self._read_text(self._text_query(x, memory), memory)
+            query = self._text_query(x, memory)
+            if maps is not None:
+                maps.add_cross_attention(query, memory.text[0])
+            added = self._read_text(query, memory)
             x[: len(added)] += added
         return x + self._mlp(x)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from harness.sampling.cursor import Cursor
 
-__all__ = ["AttentionMaps"]
+__all__ = ["AttentionMaps", "WholeMaps"]
 
 
 class AttentionMaps:
@@ -61,9 +61,37 @@ class AttentionMaps:
         cursor.write_held(self.to_text[layer], _weights(query, keys, mask == 0))
 
 
+class WholeMaps:
+    """The maps of one layer at all steps of one clip, which was known beforehand.
+
+    `offset` positions before the first step are left out of the steps, not of what they
+    look at.
+    """
+
+    def __init__(self, *, offset: int) -> None:
+        self.offset = offset
+        self.to_music: Tensor | None = None  # (rows, heads, steps, positions)
+        self.to_text: Tensor | None = None  # (clips, heads, steps, tokens)
+
+    def add_self_attention(self, query: Tensor, keys: Tensor) -> None:
+        positions = keys.shape[2]
+        visible = torch.ones(positions, positions, device=keys.device).tril().bool()
+        self.to_music = _all_weights(
+            query[:, :, self.offset :], keys, visible[self.offset :]
+        )
+
+    def add_cross_attention(self, query: Tensor, keys: Tensor) -> None:
+        self.to_text = _all_weights(query[:, :, self.offset :], keys, None)
+
+
 def _weights(query: Tensor, keys: Tensor, visible: Tensor | None) -> Tensor:
     """`(rows, heads, 1, d_head)` on `(rows, heads, n, d_head)`: `(rows, heads, n)`."""
+    return _all_weights(query, keys, visible)[:, :, 0]
+
+
+def _all_weights(query: Tensor, keys: Tensor, visible: Tensor | None) -> Tensor:
+    """The same of n queries to m keys: `(rows, heads, n, m)`."""
     scores = query.float() @ keys.float().transpose(2, 3) / query.shape[-1] ** 0.5
     if visible is not None:
         scores = scores.masked_fill(~visible, -torch.inf)
-    return scores.softmax(-1)[:, :, 0]
+    return scores.softmax(-1)

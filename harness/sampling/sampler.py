@@ -23,6 +23,7 @@ from harness.sampling.engine import Decoded, Decoder, text_bucket
 from harness.sampling.maps import AttentionMaps
 from harness.sampling.memory import OutOfMemory
 from harness.sampling.resolved import ResolvedWriter
+from harness.sampling.whole import OnLayer, pass_whole
 
 __all__ = ["Sample", "Sampler"]
 
@@ -141,6 +142,24 @@ class Sampler:
             for place, index in enumerate(batch):
                 mean = decoded.captures[place].mean[0]
                 yield index, mean, early.of_clip(place)
+
+    def whole(self, text: str, codes: np.ndarray, on_layer: OnLayer) -> None:
+        """Pass a clip that is there through the model, all steps at once.
+
+        `codes` are `(codebooks, frames)`; see `harness.sampling.whole`.
+
+        Raises
+        ------
+        OutOfMemory
+            If the clip does not fit.
+        """
+        with _memory(1):
+            forced_codes = torch.from_numpy(codes.astype(np.int64))
+            pass_whole(self.decoder, self._condition(text), forced_codes, on_layer)
+
+    def pieces(self, text: str) -> tuple[str, ...]:
+        """The pieces of a text that cross-attention reads, in the order of its maps."""
+        return self.model.text_pieces(text)
 
     def _together(
         self, items: Iterable[_Item], text_of: Callable[[_Item], str]

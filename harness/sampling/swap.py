@@ -14,7 +14,6 @@ k-th prompt of every emotion: where the bank is matched, these have one wording.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
@@ -28,12 +27,19 @@ from harness.sampling.memory import OutOfMemory
 from harness.sampling.sizes import settled
 from harness.sampling.workers import WorkerError
 from harness.store import Store
-from harness.store.swaps import read_swap, write_swap
+from harness.store.forced import forced_name, read_forced, write_forced
 
 if TYPE_CHECKING:
     from harness.sampling.sampler import Sampler
 
-__all__ = ["Swap", "swap_clips", "words_swapped"]
+__all__ = [
+    "Swap",
+    "captured_beginning",
+    "early_steps",
+    "first_clips",
+    "swap_clips",
+    "words_swapped",
+]
 
 # With 4 emotions p can then be as small as 1 in 576. At week 1's 60 clips of 8 seconds
 # the passes take a fifth of their steps, and no audio is decoded.
@@ -79,33 +85,41 @@ def words_swapped(
                 found = _forced(plan, clips, store, load_sampler())
                 keys = [clip.key for row in clips for clip in row]
                 about = {"deviation": found.deviation}
-                write_swap(store, name, found.means, clips=keys, **about)
+                arrays = {"means": found.means}
+                write_forced(store, name, arrays, clips=keys, **about)
     return found
 
 
 def swap_clips(plan: Plan) -> list[list[ClipSpec]]:
     """The first clips of the first prompts, by template and emotion."""
+    return first_clips(plan, _TEMPLATES)
+
+
+def first_clips(plan: Plan, prompts: int) -> list[list[ClipSpec]]:
+    """The first clips of so many prompts of every emotion, a row for each prompt.
+
+    The rows have equally many emotions, in the order of the plan.
+    """
     by_emotion: dict[str, list[ClipSpec]] = {}
     for clip in plan.clips:
         if not clip.is_control:
             by_emotion.setdefault(clip.prompt.emotion, []).append(clip)
     rounds = zip(*by_emotion.values(), strict=False)
-    return [list(row) for row, _ in zip(rounds, range(_TEMPLATES), strict=False)]
+    return [list(row) for row, _ in zip(rounds, range(prompts), strict=False)]
 
 
 def _read(store: Store, name: str) -> Swap | None:
-    found = read_swap(store, name)
+    found = read_forced(store, name)
     if found is None:
         return None
-    means, about = found
-    return Swap(means=means, deviation=float(about["deviation"]))
+    arrays, about = found
+    return Swap(means=arrays["means"], deviation=float(about["deviation"]))
 
 
 def _name(plan: Plan, clips: list[list[ClipSpec]]) -> str:
     """Of all that the means depend on: the engine's and the model's folder is apart."""
     keys = [[clip.key for clip in row] for row in clips]
-    identity = repr((keys, plan.generation.batch_size, _SECONDS))
-    return f"swap-{hashlib.blake2b(identity.encode(), digest_size=8).hexdigest()}"
+    return forced_name("swap", keys, plan.generation.batch_size, _SECONDS)
 
 
 def _forced(
@@ -118,7 +132,7 @@ def _forced(
     cells = list(product(range(len(clips)), *[range(len(clips[0]))] * 2))
     codes = [[store.tokens(c.key).codes[:, :frames] for c in row] for row in clips]
     passes = [(clips[t][w].prompt.text, codes[t][m]) for t, m, w in cells]
-    early = _early_steps(plan, store, frames)
+    early = early_steps(plan, store, frames)
     shape = (len(clips), len(clips[0]), len(clips[0]))
     means: list[Float32s] = [np.empty(0, np.float32)] * len(cells)
     deviation = 0.0
@@ -127,7 +141,7 @@ def _forced(
             t, music, words = cells[index]
             means[index] = mean
             if music == words:
-                captured = _captured(plan, store, clips[t][music], early)
+                captured = captured_beginning(plan, store, clips[t][music], early)
                 apart = np.max(np.abs(beginning - captured)) / np.max(np.abs(captured))
                 deviation = max(deviation, float(apart))
     except OutOfMemory as error:
@@ -140,7 +154,7 @@ def _forced(
     return Swap(means=whole.reshape(*shape, *whole.shape[1:]), deviation=deviation)
 
 
-def _early_steps(plan: Plan, store: Store, frames: int) -> int:
+def early_steps(plan: Plan, store: Store, frames: int) -> int:
     """The steps whose mean was captured while generating: the first window, or step.
 
     A forced pass sees what the clip saw up to the step that is fed its last frame.
@@ -150,7 +164,9 @@ def _early_steps(plan: Plan, store: Store, frames: int) -> int:
     return window if window <= frames + 1 else 1
 
 
-def _captured(plan: Plan, store: Store, clip: ClipSpec, early: int) -> Float32s:
+def captured_beginning(
+    plan: Plan, store: Store, clip: ClipSpec, early: int
+) -> Float32s:
     """Mean over the first `early` steps, `(layers, halves, d_model)`."""
     if early == 1:
         first: Float32s = store.captures([clip.key], "first_step")[0]

@@ -10,6 +10,7 @@ One directory for each model, named by its fingerprint, and engine:
                          captures/KEY.safetensors   what is time-resolved, if anything
                          tokens/KEY.safetensors     its codes, and its text as read
                          swaps/NAME.safetensors     music under other words
+                         replays/NAME.safetensors   attention and spectra of clips
                          features/KEY.json          what was measured on the audio
                          checks/NAME.json           what the instrument was found to be
                          damage.txt                 what was found damaged, and when

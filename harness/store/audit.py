@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 from harness.store.disk import ASIDE, Disk
+from harness.store.forced import FOLDERS, changed_forced, needed_forced
 from harness.store.metadata import is_our_table
 from harness.store.store import Store
 from harness.store.survey import Shelf, shelves
-from harness.store.swaps import FOLDER, changed_swaps, needed_swaps
 
 __all__ = ["audit", "open_shelf", "unreferenced"]
 
@@ -58,7 +58,7 @@ def _changed(store: Store) -> Iterator[str]:
         for file in sorted(store.disk.names(f"{store.folder}/{folder}")):
             if store.read_vouched(f"{folder}/{file}") is None:
                 yield f"{folder}/{file}"
-    yield from changed_swaps(store)
+    yield from changed_forced(store)
     if not is_our_table(store):
         yield "audio/metadata.csv"
 
@@ -81,7 +81,7 @@ def unreferenced(store: Store) -> list[str]:
     folders = []
     for folder in disk.folders(top):
         inner = f"{top}/{folder}"
-        if folder in (*_OF_CLIPS, FOLDER, ASIDE):
+        if folder in (*_OF_CLIPS, *FOLDERS, ASIDE):
             files += [f"{inner}/{name}" for name in disk.names(inner)]
             folders += [f"{inner}/{name}" for name in disk.folders(inner)]
         elif folder not in _OTHERS:
@@ -91,7 +91,7 @@ def unreferenced(store: Store) -> list[str]:
     for record in store.readable():
         own = (f"records/{record['key']}.json", f"features/{record['key']}.json")
         named.update(f"{top}/{name}" for name in (*own, *record["files"]))
-    named.update(f"{top}/{name}" for name in needed_swaps(store))
+    named.update(f"{top}/{name}" for name in needed_forced(store))
     lost = [*folders, *(name for name in files if name not in named)]
     return [name for name in sorted(lost) if _idle(store, name)]
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from harness.store.audit import open_shelf, unreferenced
 from harness.store.disk import ASIDE, Disk, StoreError
+from harness.store.forced import FOLDERS
 from harness.store.store import Store
 from harness.store.survey import Shelf, shelves
-from harness.store.swaps import FOLDER
 
 __all__ = ["Choice", "Removal", "removals", "size_below"]
 
@@ -66,7 +66,7 @@ class Removal:
         keys = _keys(self.disk, self.shelf)
         self.clips = [k for k in keys if self._is_old(k, choice.older_than_days)]
         self.whole = len(self.clips) == len(keys)
-        for folder in (*_FOLDERS, FOLDER):
+        for folder in (*_FOLDERS, *FOLDERS):
             sizes = self.disk.sizes(f"{self.shelf.folder}/{folder}")
             for name, size in sizes.items():
                 key = name.partition(".")[0]

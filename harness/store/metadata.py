@@ -17,6 +17,7 @@ __all__ = [
     "COLUMNS",
     "is_our_table",
     "is_up_to_date",
+    "listed_keys",
     "row_of",
     "table_text",
     "write_table",
@@ -38,6 +39,11 @@ def write_table(records: Records) -> None:
 def is_up_to_date(records: Records) -> bool:
     """Does the table have a row for each clip, and was it not changed since?"""
     return bool(_read(records)) and _rows(records).keys() == records.keys()
+
+
+def listed_keys(records: Records) -> set[str]:
+    """Clips that the table has a row of; none if somebody else wrote it."""
+    return set(_rows(records))
 
 
 def _rows(records: Records) -> dict[str, list[str]]:

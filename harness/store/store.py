@@ -32,7 +32,7 @@ from harness.store.formats import (
     parquet_parts,
     tensor_parts,
 )
-from harness.store.metadata import is_up_to_date, write_table
+from harness.store.metadata import is_up_to_date, listed_keys, write_table
 from harness.store.records import Records, record_checksum
 from harness.store.survey import LAYOUT, LAYOUT_FILE, is_laid_out, strangers
 
@@ -324,6 +324,10 @@ class Store(Records):
 
     def write_check(self, name: str, data: Any) -> None:
         self.write_vouched(f"checks/{name}.json", data)
+
+    def listed_keys(self) -> set[str]:
+        """Clips that have a row in `audio/metadata.csv`."""
+        return listed_keys(self)
 
     def write_metadata(self) -> None:
         """Bring `audio/metadata.csv` up to date with the records."""

@@ -17,56 +17,38 @@ See `harness.inference.gatekeeping`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from harness.claims import load_claims
 from harness.inference.gatekeeping import Family, serial
 from harness.inference.looks import Look
+from harness.verdict.questions import questions
 from harness.verdict.status import Decision, Status
 
-__all__ = [
-    "IN_ACTIVATIONS",
-    "QUESTIONS",
-    "Key",
-    "Question",
-    "gated_p",
-    "key_of",
-    "passed_gate",
-]
+__all__ = ["Key", "breaks", "gated_p", "key_of", "passed_gate"]
 
 Key = tuple[str, str | None]  # of a decision: its claim and its member
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """A node of the decision tree and the gate claims that answer it."""
-
-    text: str
-    claims: tuple[str, ...]
-    stage: int  # questions of one stage share their correction
-
-
-# The tree of Next Steps, 'Decision Tree', in its order, with what it takes for granted
-# (a sound instrument, music that follows the prompt) asked first, as Reality Check,
-# 'Phase 0 Cannot Proceed Until', demands.
-QUESTIONS = (
-    Question(
-        text="Does the music follow the prompt?",
-        claims=("tempo_gap", "acoustic_match"),
-        stage=0,
-    ),
-    Question(
-        text="Do the activations carry the emotion?", claims=("layer_signal",), stage=1
-    ),
-    Question(text="Can a linear probe read it?", claims=("linear_probe",), stage=1),
-)
-IN_ACTIVATIONS = ("layer_signal", "linear_probe")  # where words leave traces, too
 _ALL_HOLD = 0  # the stage whose members must all hold anyway: no correction
 
 
 def key_of(decision: Decision) -> Key:
     """How a decision is found again."""
     return decision.claim.id, decision.member
+
+
+def breaks(decision: Decision) -> bool:
+    """Does it show that the instrument is broken?
+
+    The control of a claim that decides nothing does so only where it found something.
+    If it could not be measured, neither could its claim, and the others stand.
+    """
+    if decision.claim.role != "instrument" or decision.status is not Status.INVALID:
+        return False
+    controlled = load_claims().get(decision.claim.id.removesuffix(" control"))
+    aside = controlled is not None and controlled.role in ("panel", "descriptive")
+    return not (aside and decision.evidence.effect is None)
 
 
 def gated_p(decisions: Iterable[Decision], look: Look) -> dict[Key, float]:
@@ -76,10 +58,7 @@ def gated_p(decisions: Iterable[Decision], look: Look) -> dict[Key, float]:
     look that is no evidence, and nothing where an instrument is broken.
     """
     decided = list(decisions)
-    broken = any(
-        d.claim.role == "instrument" and d.status is Status.INVALID for d in decided
-    )
-    if broken or look.kind != "planned":
+    if any(map(breaks, decided)) or look.kind != "planned":
         return {}
     stages = [*_asked(decided), *_the_rest(decided)]
     gated = serial([family for _, family in stages], alpha=look.alpha)
@@ -104,7 +83,7 @@ def passed_gate(record: Mapping[str, Any], alpha: float) -> bool:
         return bool(record["p"] < alpha)
     if record.get("p_gated") is not None:
         return bool(record["p_gated"] < alpha)
-    stages = {claim: q.stage for q in QUESTIONS for claim in q.claims}
+    stages = {claim: q.stage for q in questions() for claim in q.claims}
     stage = stages.get(record["id"])
     beside = 1 if stage == _ALL_HOLD else list(stages.values()).count(stage or 0)
     return bool(record["p"] * max(beside, 1) < alpha)
@@ -117,8 +96,8 @@ def _asked(decisions: Sequence[Decision]) -> list[_Stage]:
     """The gates of the tree; a question without an answer keeps its gate shut."""
     answered = {d.claim.id for d in decisions}
     stages = []
-    for stage in sorted({q.stage for q in QUESTIONS}):
-        asked = [q for q in QUESTIONS if q.stage == stage]
+    for stage in sorted({q.stage for q in questions()}):
+        asked = [q for q in questions() if q.stage == stage]
         claims = {claim for q in asked for claim in q.claims}
         members = _tested(d for d in decisions if d.claim.id in claims)
         silent = [1.0] * sum(answered.isdisjoint(q.claims) for q in asked)
@@ -129,7 +108,7 @@ def _asked(decisions: Sequence[Decision]) -> list[_Stage]:
 
 def _the_rest(decisions: Sequence[Decision]) -> list[_Stage]:
     """Gates that the tree does not know, then the panel."""
-    asked = {claim for q in QUESTIONS for claim in q.claims}
+    asked = {claim for q in questions() for claim in q.claims}
     others = _tested(
         d for d in decisions if d.claim.role == "gate" and d.claim.id not in asked
     )

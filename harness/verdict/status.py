@@ -118,6 +118,8 @@ class Decision:
             "member": self.member,
             "statement": self.claim.statement,
             "role": self.claim.role,
+            "week": self.claim.week,
+            "topic": self.claim.topic,
             "status": str(self.status),
             "strength": self.strength,
             "because": self.because,
@@ -167,6 +169,8 @@ def decide(
     """The status of `claim` under the rules of the design's table of statuses."""
     if claim.role == "instrument":
         status, strength, because = _instrument_status(claim, evidence)
+    elif claim.role == "descriptive":
+        status, strength, because = _description(claim, evidence)
     else:
         status, strength, because = _status(claim, evidence, look)
     return Decision(
@@ -193,6 +197,19 @@ def _instrument_status(claim: Claim, evidence: Evidence) -> _Ruling:
     if not reaches(claim, evidence.effect, minimum):
         return Status.INVALID, None, f"Only {relation}."
     return Status.SUPPORTED, None, f"It is: {relation}."
+
+
+def _description(claim: Claim, evidence: Evidence) -> _Ruling:
+    """Of what is shown and decides nothing: measured, and where stated far enough."""
+    if evidence.problem is not None:
+        return Status.INVALID, None, evidence.problem
+    if evidence.effect is None or not math.isfinite(evidence.effect):
+        return Status.INVALID, None, "It could not be measured."
+    shown, minimum = f"{evidence.effect:.4g} {claim.unit}", claim.thresholds.minimum
+    if minimum is None or reaches(claim, evidence.effect, minimum):
+        return Status.SUPPORTED, None, f"Described, not tested: {shown}."
+    because = f"Described, not tested: {shown} is short of {minimum:.4g}."
+    return Status.INCONCLUSIVE, None, because
 
 
 def _status(claim: Claim, evidence: Evidence, look: Look) -> _Ruling:

@@ -8,10 +8,20 @@ from enum import StrEnum
 from typing import Any, TypedDict
 
 from harness.claims import settings
-from harness.inference.looks import Look
-from harness.verdict.gates import IN_ACTIVATIONS, QUESTIONS, Key, gated_p, key_of
+from harness.inference.looks import PLANNED, Look
+from harness.verdict.gates import Key, breaks, gated_p, key_of
 from harness.verdict.prospects import Chances, Need, chances, need_of
+from harness.verdict.questions import (
+    IN_ACTIVATIONS,
+    Leaf,
+    Question,
+    leaf,
+    questions,
+)
 from harness.verdict.status import TEXT_BORNE, Decision, Status, short_of
+
+# Clips per emotion: Plan, 'Week 2' (20); Next Steps, 'Decision Tree' (50, to recheck).
+_DATASET, _RECHECK = PLANNED[1], PLANNED[2]
 
 __all__ = ["EXIT_CODES", "Node", "Outcome", "Verdict", "settle"]
 
@@ -35,6 +45,7 @@ class Node:
     node: str
     answer: str
     because: str
+    source: str = ""  # in the documents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +55,7 @@ class Outcome:
     verdict: Verdict | None
     reason: str
     path: tuple[Node, ...]
+    leaf: Leaf | None = None  # where the path ends
     p_gated: Mapping[Key, float] = field(default_factory=dict)
     needs: Mapping[Key, Need] = field(default_factory=dict)
 
@@ -66,10 +78,11 @@ def settle(
     expected: Sequence[str],
     undecided: Sequence[str],
     look: Look,
+    week: int = 1,
     emotions: int | None = None,
     seconds_per_clip: float | None = None,
 ) -> Outcome:
-    """Follow the decision tree.
+    """Follow the decision tree to its leaf.
 
     Parameters
     ----------
@@ -81,6 +94,8 @@ def settle(
         What was collected but gave no decision, for the reader.
     look
         The look that the decisions are from.
+    week
+        The last week of the plan that was asked.
     emotions, seconds_per_clip
         For how long it takes to make the clips that an undecided claim needs.
     """
@@ -88,7 +103,48 @@ def settle(
     p_gated = gated_p(decided, look)
     outcome = _settled(decided, expected, undecided, look, p_gated)
     clips: _Clips = {"emotions": emotions, "seconds_per_clip": seconds_per_clip}
-    return replace(outcome, p_gated=p_gated, needs=_needs(decided, look, clips))
+    return replace(
+        outcome,
+        leaf=_leaf(outcome.verdict, decided, look, week),
+        p_gated=p_gated,
+        needs=_needs(decided, look, clips),
+    )
+
+
+def _leaf(
+    verdict: Verdict | None, decided: Sequence[Decision], look: Look, week: int
+) -> Leaf | None:
+    """Where the documents' tree leads from here."""
+    if verdict is None:
+        return None
+    if verdict is Verdict.GO:
+        return leaf(_go_on(decided, look, week))
+    names = {
+        Verdict.FIX: "instrument",
+        Verdict.EXTEND: "more",
+        Verdict.PIVOT: "why_not" if look.next_samples is None else "models",
+    }
+    return leaf(names[verdict])
+
+
+def _go_on(decided: Sequence[Decision], look: Look, week: int) -> str:
+    gates = [d for d in decided if d.claim.role == "gate"]
+    # What is carried on was seen in the clips of an earlier look only.
+    carried = [PLANNED[d.carried_from - 1] for d in gates if d.carried_from]
+    samples = min(look.samples, *carried) if carried else look.samples
+    if week == 1 or samples < _DATASET:
+        return "dataset"
+    if all(_leads_on(d) for d in gates):
+        return "sae"
+    return "recheck" if samples < _RECHECK else "deep_dive"
+
+
+def _leads_on(decision: Decision) -> bool:
+    """Is it as large as the documents want it before they go straight on?"""
+    wanted, effect = decision.claim.leads_on, decision.evidence.effect
+    return wanted is None or (
+        effect is not None and not short_of(decision.claim, effect, wanted)
+    )
 
 
 class _Clips(TypedDict):
@@ -111,11 +167,7 @@ def _settled(
 ) -> Outcome:
     missing = set(expected) - {d.claim.id for d in decided}
     open_questions = sorted({*missing, *undecided})
-    broken = [
-        d
-        for d in decided
-        if d.status is Status.INVALID and d.claim.role == "instrument"
-    ]
+    broken = [d for d in decided if breaks(d)]
     if broken:
         return _fix(broken)
     if open_questions:
@@ -146,12 +198,12 @@ def _fix(broken: Sequence[Decision]) -> Outcome:
 def _follow(
     gates: Sequence[Decision], look: Look, p_gated: Mapping[Key, float]
 ) -> Outcome:
-    question, passed = "Is the instrument sound?", "Every check passed."
-    path = [Node(node=question, answer="yes", because=passed)]
-    for question, claims in _asked(gates):
-        members = [d for d in gates if d.claim.id in claims]
+    passed = "Every check passed."
+    path = [Node(node="Is the instrument sound?", answer="yes", because=passed)]
+    for question in _asked(gates):
+        members = [d for d in gates if d.claim.id in question.claims]
         if not members:
-            return _no_verdict(f"`{question}` was not answered.", path)
+            return _no_verdict(f"`{question.text}` was not answered.", path)
         worst = max(members, key=lambda d: (_severity(d), -_hope(d, look)))
         if worst.status is not Status.SUPPORTED:
             path.append(_node(question, worst))
@@ -160,7 +212,13 @@ def _follow(
         if held:
             p, because = p_gated.get(key_of(held[0])), _by_holm(held[0], look, p_gated)
             answer = str(Status.INCONCLUSIVE)
-            path.append(Node(node=question, answer=answer, because=because))
+            node = Node(
+                node=question.text,
+                answer=answer,
+                because=because,
+                source=question.source,
+            )
+            path.append(node)
             return _stopped(held[0], p, path, look, because)
         path.append(_node(question, worst))
         if any(d.evidence.qualifier == TEXT_BORNE for d in members):
@@ -175,19 +233,24 @@ def _follow(
     return Outcome(verdict=Verdict.GO, reason=reason, path=tuple(path))
 
 
-def _asked(gates: Sequence[Decision]) -> list[tuple[str, tuple[str, ...]]]:
+def _asked(gates: Sequence[Decision]) -> list[Question]:
     """The questions of the tree, and one for gates that it does not know."""
-    asked = [(q.text, q.claims) for q in QUESTIONS]
-    known = {claim for _, claims in asked for claim in claims}
+    asked = list(questions())
+    known = {claim for question in asked for claim in question.claims}
     others = tuple({d.claim.id for d in gates} - known)
     if others:
-        asked.append(("Does everything else that decides hold?", others))
+        text = "Does everything else that decides hold?"
+        asked.append(Question(text=text, claims=others, stage=len(asked), source=""))
     return asked
 
 
-def _node(question: str, decision: Decision) -> Node:
-    answer, because = str(decision.status), _because(decision)
-    return Node(node=question, answer=answer, because=because)
+def _node(question: Question, decision: Decision) -> Node:
+    return Node(
+        node=question.text,
+        answer=str(decision.status),
+        because=_because(decision),
+        source=question.source,
+    )
 
 
 def _passes(decision: Decision, look: Look, p_gated: Mapping[Key, float]) -> bool:

@@ -1,0 +1,25 @@
+"""Claim: how fast activations move differs more between emotions than between prompts.
+
+Null: emotions are exchangeable among the prompts of a template.
+Effect: of the logarithm of each octave's share of the power of the activations over
+time: mean square between emotions over mean square between prompts, in the layer and
+the octave where it is largest; p is corrected for all layers and octaves.
+Controls: emotions shuffled within templates.
+Source: Solution Strategy, 'Phase 4' C (spectra of activation sequences).
+"""
+
+import pytest
+
+from harness.evidence import frequency_evidence, silence
+
+
+@pytest.mark.claim("frequency_ratio")
+def test_emotions_differ_in_frequency(spectra, decide_claim):
+    decide_claim(frequency_evidence(spectra.power, spectra.table, bands=spectra.bands))
+
+
+@pytest.mark.control("frequency_ratio")
+def test_shuffled_emotions_do_not_differ_in_frequency(spectra, decide_claim):
+    shuffled = spectra.table.shuffled()
+    found = frequency_evidence(spectra.power, shuffled, bands=spectra.bands)
+    decide_claim(silence(found))

@@ -1,0 +1,24 @@
+"""Claim: the strength of the activations differs more between emotions than between
+prompts.
+
+Null: emotions are exchangeable among the prompts of a template.
+Effect: of the logarithm of the mean magnitude over steps and dimensions: mean square
+between emotions over mean square between prompts, in the layer where it is largest;
+p is corrected for all layers.
+Controls: emotions shuffled within templates.
+Source: Solution Strategy, explanation 4 D (not just direction, but strength).
+"""
+
+import pytest
+
+from harness.evidence import silence, spread_evidence
+
+
+@pytest.mark.claim("strength_ratio")
+def test_the_strength_follows_the_emotion(over_time, clips, decide_claim):
+    decide_claim(spread_evidence(over_time.strength, clips))
+
+
+@pytest.mark.control("strength_ratio")
+def test_the_strength_does_not_follow_shuffled_emotions(over_time, clips, decide_claim):
+    decide_claim(silence(spread_evidence(over_time.strength, clips.shuffled())))

@@ -1,0 +1,24 @@
+"""Claim: the activations' variance over time differs more between emotions than between
+prompts.
+
+Null: emotions are exchangeable among the prompts of a template.
+Effect: of the logarithm of the variance over steps, mean over dimensions: mean square
+between emotions over mean square between prompts, in the layer where it is largest;
+p is corrected for all layers.
+Controls: emotions shuffled within templates.
+Source: Solution Strategy, 'Phase 4' B (a ratio of 1.5).
+"""
+
+import pytest
+
+from harness.evidence import silence, spread_evidence
+
+
+@pytest.mark.claim("variance_ratio")
+def test_the_variance_over_time_follows_the_emotion(over_time, clips, decide_claim):
+    decide_claim(spread_evidence(over_time.variance, clips))
+
+
+@pytest.mark.control("variance_ratio")
+def test_the_variance_does_not_follow_shuffled_emotions(over_time, clips, decide_claim):
+    decide_claim(silence(spread_evidence(over_time.variance, clips.shuffled())))
