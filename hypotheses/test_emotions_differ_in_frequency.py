@@ -3,7 +3,7 @@
 Null: emotions are exchangeable among the prompts of a template.
 Effect: of the logarithm of each octave's share of the power of the activations over
 time: mean square between emotions over mean square between prompts, in the layer and
-the octave where it is largest; p is corrected for all layers and octaves.
+the octave that other templates choose; p is corrected for all of them.
 Controls: emotions shuffled within templates.
 Source: Solution Strategy, 'Phase 4' C (spectra of activation sequences).
 """

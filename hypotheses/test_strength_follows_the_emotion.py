@@ -3,7 +3,7 @@ prompts.
 
 Null: emotions are exchangeable among the prompts of a template.
 Effect: of the logarithm of the mean magnitude over steps and dimensions: mean square
-between emotions over mean square between prompts, in the layer where it is largest;
+between emotions over mean square between prompts, in the layer that others choose;
 p is corrected for all layers.
 Controls: emotions shuffled within templates.
 Source: Solution Strategy, explanation 4 D (not just direction, but strength).

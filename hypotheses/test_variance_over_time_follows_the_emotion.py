@@ -3,7 +3,7 @@ prompts.
 
 Null: emotions are exchangeable among the prompts of a template.
 Effect: of the logarithm of the variance over steps, mean over dimensions: mean square
-between emotions over mean square between prompts, in the layer where it is largest;
+between emotions over mean square between prompts, in the layer that others choose;
 p is corrected for all layers.
 Controls: emotions shuffled within templates.
 Source: Solution Strategy, 'Phase 4' B (a ratio of 1.5).

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from harness.design import ClipTable
 from harness.evidence.common import Array, Floats, fewer_relabelings, smallest_p
+from harness.evidence.curves import log_f_ratio
 from harness.evidence.qualifiers import Rung, as_detail, qualifier_of
 from harness.inference.jackknife import jackknife_t
 from harness.inference.maxt import MaxT, max_t
@@ -32,12 +33,10 @@ from harness.measures.attention import (
     contrasts_over_time,
     word_contrasts,
 )
-from harness.measures.temporal import explained_shares, f_ratio
+from harness.measures.temporal import explained_shares
 from harness.verdict import TEXT_BORNE, Evidence
 
 __all__ = ["any_words", "head_evidence", "word_evidence"]
-
-_LEAST_RATIO = 1e-3  # the logarithm of nothing would own every mean
 
 
 def head_evidence(
@@ -77,7 +76,7 @@ def head_evidence(
     units = _units(table)
 
     def score(masks: npt.NDArray[np.bool_]) -> Floats:
-        return np.stack([_log_ratio(by_prompt, table, mask) for mask in masks])
+        return np.stack([log_f_ratio(by_prompt, table, mask) for mask in masks])
 
     chosen = cross_fitted(score, units, rng=table.rng("heads"))
     low, high = np.exp([chosen.interval.low, chosen.interval.high])
@@ -197,29 +196,11 @@ def _by_emotion(levels: Array, table: ClipTable) -> tuple[Floats, Floats, MaxT]:
     return by_prompt, shares, max_t(shares, exact=drawn.exact)
 
 
-def _log_ratio(
-    by_prompt: Floats, table: ClipTable, units: npt.NDArray[np.bool_]
-) -> Floats:
-    """Of every head, among the prompts of some units; about 0 if nothing is there."""
-    kept = units[table.units]
-    emotion = table.emotion[kept]
-    template = None if table.template is None else table.template[kept]
-    share = explained_shares(by_prompt[kept], emotion[None], template=template)
-    ratio = f_ratio(
-        share[0],
-        emotions=np.unique(emotion).size,
-        prompts=emotion.size,
-        templates=None if template is None else np.unique(template).size,
-    )
-    logarithm: Floats = np.log(np.maximum(ratio, _LEAST_RATIO))
-    return logarithm
-
-
 def _rung(name: str, by_prompt: Floats, tested: MaxT, table: ClipTable) -> Rung:
     every = np.ones(_units(table), np.bool_)
     return Rung(
         rung=name,
-        effect=float(np.exp(_log_ratio(by_prompt, table, every)[tested.best])),
+        effect=float(np.exp(log_f_ratio(by_prompt, table, every)[tested.best])),
         p=tested.p_any,
         smallest_p=smallest_p(table, fewer_relabelings(table)),
     )

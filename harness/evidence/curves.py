@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from harness.design import ClipTable
 from harness.evidence.common import Array, Floats, smallest_p
-from harness.inference.jackknife import FEWEST_UNITS, jackknife_t
+from harness.inference.jackknife import jackknife_t
 from harness.inference.maxt import max_t
 from harness.inference.relabel import smallest_attainable_p
 from harness.inference.selection import cross_fitted
@@ -27,14 +27,17 @@ from harness.measures.temporal import (
 )
 from harness.verdict import Evidence
 
-__all__ = ["frequency_evidence", "ratio_evidence", "spread_evidence"]
+__all__ = ["frequency_evidence", "log_f_ratio", "ratio_evidence", "spread_evidence"]
+
+_LEAST_RATIO = 1e-3  # the logarithm of nothing would own every mean
 
 
 def spread_evidence(levels: Array, table: ClipTable) -> Evidence:
     """Mean square between emotions over mean square between prompts.
 
-    Of the column with the largest of all, with p corrected for having chosen it;
-    `null` is what the largest of all is on average with shuffled labels.
+    In the column that other templates choose; p is corrected for all columns. A ratio
+    of mean squares grows with the number of prompts, and `detail` has the share of the
+    variance beside it, which does not.
 
     Parameters
     ----------
@@ -46,24 +49,33 @@ def spread_evidence(levels: Array, table: ClipTable) -> Evidence:
     ------
     TemporalError
         If a level is not finite, nothing varies, or there are too few prompts.
+    InferenceError
+        If there are fewer than 4 templates to choose a column in.
     """
     by_prompt = _by_prompt(levels, table)
     drawn = table.relabelings
     shares = explained_shares(by_prompt, drawn.labels, template=table.template)
     tested = max_t(shares, exact=drawn.exact)
     ratios = _ratios(shares, table.emotion, table.template)
-    shape, best = levels.shape[1:], tested.best
+
+    def score(masks: npt.NDArray[np.bool_]) -> Floats:
+        return np.stack([log_f_ratio(by_prompt, table, mask) for mask in masks])
+
+    chosen = cross_fitted(score, _units(table), rng=table.rng("spread"))
+    shape, best = levels.shape[1:], chosen.best
+    low, high = np.exp([chosen.interval.low, chosen.interval.high])
     return Evidence(
-        effect=float(ratios[0, best]),
-        null=float(ratios.max(axis=1).mean()),
+        effect=float(np.exp(chosen.effect)),
+        null=1.0,
         p=tested.p_any,
         smallest_p=smallest_p(table),
-        interval=_interval_of_ratio(by_prompt[:, best], table),
+        interval=(float(low), float(high)),
         n_prompts=table.n_prompts,
         n_clips=table.n_clips,
         as_documented=_means(levels, table, best),
         detail={
             **_place(best, shape),
+            "share of variance, there": float(shares[0, best]),
             "ratio with shuffled labels, there": float(ratios[:, best].mean()),
             "ratio": ratios[0].reshape(shape),
             "p, corrected": tested.p.reshape(shape),
@@ -196,24 +208,20 @@ def _ratios(
     )
 
 
-def _interval_of_ratio(values: Floats, table: ClipTable) -> tuple[float, float]:
-    """Of one column, by the jackknife of its logarithm: it cannot be negative."""
-    units = _units(table)
-    if units < FEWEST_UNITS:
-        return float("nan"), float("nan")
+def log_f_ratio(
+    by_prompt: Floats, table: ClipTable, units: npt.NDArray[np.bool_]
+) -> Floats:
+    """Logarithm of the ratio of mean squares, of the prompts in `units`, `(columns,)`.
 
-    def logarithm(mask: npt.NDArray[np.bool_]) -> float:
-        kept = mask[table.units]
-        emotion = table.emotion[kept]
-        template = None if table.template is None else table.template[kept]
-        share = explained_shares(values[kept, None], emotion[None], template=template)
-        ratio = float(_ratios(share, emotion, template)[0, 0])
-        return float(np.log(max(ratio, np.finfo(np.float64).tiny)))
-
-    found = jackknife_t(logarithm, units)
-    with np.errstate(over="ignore"):
-        low, high = np.exp([found.low, found.high])
-    return float(low), float(high)
+    The ratio itself is skewed, and its jackknife would go below zero.
+    """
+    kept = units[table.units]
+    template = None if table.template is None else table.template[kept]
+    emotion = table.emotion[kept]
+    shares = explained_shares(by_prompt[kept], emotion[None], template=template)
+    ratio = _ratios(shares, emotion, template)[0]
+    found: Floats = np.log(np.maximum(ratio, _LEAST_RATIO))
+    return found
 
 
 def _differences(
