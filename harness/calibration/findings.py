@@ -14,18 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.calibration.truth import Truth, judge
-from harness.claims import load_claims
+from harness.calibration.truth import Truth, claim_names, judge
 from harness.verdict import Status
 
 __all__ = ["Found", "Rates", "Verdicts", "claim_names", "rates"]
 
 Verdicts = Sequence[Mapping[str, Any]]  # verdict.json of each repetition
-
-
-def claim_names() -> list[str]:
-    """The claims that have a truth: all that are no instrument check."""
-    return [c.id for c in load_claims().values() if c.role != "instrument"]
 
 
 def rates(zoo: Sequence[Found]) -> list[Rates]:

@@ -19,7 +19,7 @@ from typing import Any
 from harness.claims import load_claims
 from harness.verdict import Status, Verdict
 
-__all__ = ["TRUTH_FILE", "Truth", "TruthError", "judge", "load_truths"]
+__all__ = ["TRUTH_FILE", "Truth", "TruthError", "claim_names", "judge", "load_truths"]
 
 TRUTH_FILE = Path(__file__).parents[1] / "phantoms" / "truth.toml"
 SOUND = "sound"  # of instrument checks and controls
@@ -52,6 +52,12 @@ class Truth:
     def of(self, claim: str) -> str:
         """What is true of a claim; controls and instrument checks must hold."""
         return self.claims.get(claim, SOUND)
+
+
+def claim_names() -> list[str]:
+    """The claims that have a truth: of week 1, and no instrument check."""
+    asked = [c for c in load_claims().values() if c.week == 1]  # all that the zoo asks
+    return [c.id for c in asked if c.role != "instrument"]
 
 
 def load_truths(path: Path = TRUTH_FILE) -> dict[str, Truth]:
@@ -97,8 +103,7 @@ def _verdicts(names: Sequence[str]) -> tuple[Verdict, ...]:
 
 
 def _check(truth: Truth) -> None:
-    asked = [c for c in load_claims().values() if c.week == 1]  # all that the zoo asks
-    known = [c.id for c in asked if c.role != "instrument"]
+    known = claim_names()
     where = f"`[{truth.model}.claims]` of {TRUTH_FILE.name}"
     if sorted(truth.claims) != sorted(known):
         wrong = ", ".join(sorted({*truth.claims} ^ {*known}))
