@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.claims import load_claims
 from harness.design import clip_table
 from harness.evidence.swaps import swap_effects
 from harness.request import Request
@@ -34,6 +33,4 @@ def test_music_is_heard_under_any_words_only_where_it_follows_them(
     assert words.rung.p == pytest.approx(1 / 576)
     assert (music.rung.p < 0.005) == music_is_heard
     if music_is_heard:
-        strong = load_claims()["layer_signal"].thresholds.strong
-        assert strong is not None
-        assert music.rung.effect > strong
+        assert music.rung.effect > 0.45
