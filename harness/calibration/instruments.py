@@ -30,6 +30,7 @@ from harness.calibration.sounds import (
     sine,
 )
 from harness.claims import settings
+from harness.compiling import load_librosa
 from harness.measures.acoustics import (
     Tempo,
     brightness_hz,
@@ -148,9 +149,8 @@ def _listen_to(kind: Kind, rng: np.random.Generator) -> _Trial:
 
 def _librosa_tempo(audio: Sound, *, sample_rate: int) -> Tempo:
     """By a tracker that expects about 120 BPM, for comparison."""
-    from librosa.beat import beat_track
-
-    bpm = float(np.ravel(beat_track(y=audio, sr=sample_rate)[0])[0])
+    track = load_librosa().beat.beat_track
+    bpm = float(np.ravel(track(y=audio, sr=sample_rate)[0])[0])
     return Tempo(bpm=bpm or nan, salience=nan)
 
 

@@ -25,6 +25,7 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 
+from harness.compiling import compiling_alone
 from harness.measures.gram import SimilarityError
 from harness.measures.metrics.means import mean_gram, squared_distances
 from harness.measures.similarity import compared_pairs
@@ -138,7 +139,7 @@ def plane(points: npt.ArrayLike, *, seed: int) -> Floats:
             f"more, got {array.shape}. Make more clips, or capture them again."
         )
         raise ClusteringError(msg)
-    with warnings.catch_warnings():
+    with compiling_alone(), warnings.catch_warnings():
         # Imported here: seconds of compiling that only this picture needs. It warns of
         # extras that are not installed, and of threads that a seed forbids.
         warnings.simplefilter("ignore")

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import zscore
 
+from harness.compiling import load_librosa
 from harness.measures.acoustics.soundness import judge_soundness
 from harness.measures.acoustics.validation import Audio, validate
 
@@ -99,7 +100,7 @@ def pitch_classes(audio: Audio, *, sample_rate: int) -> PitchClasses:
     Each frame counts the same, however loud. Spectra are amplitudes, not powers: a
     power spectrum hears the bass and misses the third above it.
     """
-    import librosa  # takes two seconds, and runs on cached features do without
+    librosa = load_librosa()
 
     window = round(_WINDOW_SECONDS * sample_rate)
     spectrum = np.abs(

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
+from harness.compiling import load_librosa
 from harness.measures.acoustics.soundness import judge_soundness
 from harness.measures.acoustics.validation import Audio, validate
 
@@ -89,10 +90,7 @@ def estimate_tempo(audio: Audio, *, sample_rate: int) -> Tempo:
 
 
 def _onset_envelope(audio: Audio, sample_rate: int, hop: int) -> Curve:
-    # Takes two seconds; runs on cached features do without.
-    import librosa
-    from librosa.onset import onset_strength
-
+    librosa = load_librosa()
     mel = librosa.feature.melspectrogram(
         y=audio / np.abs(audio).max(),
         sr=sample_rate,
@@ -104,7 +102,7 @@ def _onset_envelope(audio: Audio, sample_rate: int, hop: int) -> Curve:
     )
     # Decibels above a floor: as sensitive in quiet music as in loud, deaf to hiss.
     level = librosa.power_to_db(mel, ref=np.max, top_db=_FLOOR_DB)
-    strength = onset_strength(
+    strength = librosa.onset.onset_strength(
         S=level, sr=sample_rate, hop_length=hop, lag=2, center=False
     )
     return np.asarray(gaussian_filter1d(strength, _SMOOTHING_FRAMES))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.compiling import load_librosa
 from harness.measures.acoustics.soundness import judge_soundness
 from harness.measures.acoustics.validation import Audio, validate
 
@@ -48,7 +49,7 @@ def brightness_hz(audio: Audio, *, sample_rate: int) -> float:
     validate(audio, sample_rate=sample_rate, at_least_seconds=_WINDOW_SECONDS)
     if judge_soundness(audio, sample_rate=sample_rate).silent:
         return float("nan")
-    import librosa  # takes two seconds, and runs on cached features do without
+    librosa = load_librosa()
 
     window = int(_WINDOW_SECONDS * sample_rate)
     spectrum = np.abs(
