@@ -1,18 +1,29 @@
 """Clips as the statistics see them: which prompt, which emotion, which template.
 
+Words are a sample of all words for an emotion, as sentences are one of all sentences: a
+word that recurs in other sentences brings along whatever it does of its own, and is not
+heard anew. So sentences of one word count as one prompt, and the templates in which the
+same words recur count as one template. Labels then move from word to word, words of one
+group of templates are never compared with each other, and are held out together.
+
 Conventions
 -----------
 Prompts are numbered in the order of the plan. `emotion`, `template` and `cohort` are
 integer codes by prompt; `prompt_of_clip` is by clip. Templates are None where the bank
 is not matched. A cohort is the look at which a prompt was added: labels never move
-between cohorts, and a template is in one cohort only.
+between cohorts. A word that recurs later stays in the cohort in which it was first.
+
+References
+----------
+Clark (1973), The language-as-fixed-effect fallacy, doi:10.1016/S0022-5371(73)80014-3.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,16 +32,21 @@ from harness.inference.looks import cohort_of
 from harness.inference.relabel import Relabelings, relabelings
 from harness.measures.similarity import balanced_units
 from harness.plan import ClipSpec, Plan
+from harness.prompts import Prompt, PromptBank
 
 __all__ = ["ClipTable", "clip_table"]
 
+_Name: TypeAlias = tuple[str, str]  # an emotion, and a template or group of templates
 RELABELINGS = 10_000
 _SEED = 20_260_101  # of relabelings: the same data always give the same p
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClipTable:
-    """The design of a run, for the clips in `specs`."""
+    """The design of a run, for the clips in `specs`.
+
+    Prompts are words in all their sentences, but in `sentences`.
+    """
 
     specs: tuple[ClipSpec, ...]  # clips that claims are decided on
     controls: tuple[ClipSpec, ...]  # these, and the second clips made for control
@@ -59,6 +75,28 @@ class ClipTable:
     def emotion_of_clip(self) -> npt.NDArray[np.intp]:
         codes: npt.NDArray[np.intp] = self.emotion[self.prompt_of_clip]
         return codes
+
+    @cached_property
+    def sentences(self) -> ClipTable:
+        """The same clips with every sentence for itself, whatever words recur.
+
+        For what is asked of sentences: are two clips of one alike, which of them work?
+        """
+        names, prompt_of_clip, prompt_of_control = _numbered(
+            self.specs, self.controls, _sentence
+        )
+        first = dict(zip(prompt_of_clip[::-1], self.prompt_of_clip[::-1], strict=True))
+        merged = np.array([first[k] for k in range(len(names))])
+        templates = list(dict.fromkeys(template for _, template in names))
+        codes = np.array([templates.index(template) for _, template in names])
+        return replace(
+            self,
+            emotion=self.emotion[merged],
+            template=None if self.template is None else codes,
+            cohort=cohort_of(_ranks(names)),
+            prompt_of_clip=prompt_of_clip,
+            prompt_of_control=prompt_of_control,
+        )
 
     @cached_property
     def units(self) -> npt.NDArray[np.intp]:
@@ -168,26 +206,77 @@ class ClipTable:
         return found
 
 
-def clip_table(plan: Plan, *, matched: bool) -> ClipTable:
-    """Number the prompts of `plan` and say which clip has which."""
-    evidence = plan.evidence_clips()
-    names = list(dict.fromkeys((c.prompt.emotion, c.prompt.template) for c in evidence))
-    number = {name: index for index, name in enumerate(names)}
+def clip_table(plan: Plan, *, bank: PromptBank | None = None) -> ClipTable:
+    """Number the prompts of `plan` and say which clip has which.
+
+    Parameters
+    ----------
+    plan
+        Of the run.
+    bank
+        That all prompts are from. Without it they are taken to share neither words nor
+        templates, which is right for the prompts of a listed bank.
+    """
+    evidence, controls = plan.evidence_clips(), plan.clips
+    prompts = list(dict.fromkeys(clip.prompt for clip in evidence))
+    group = _groups(prompts, bank)
+    names, prompt_of_clip, prompt_of_control = _numbered(
+        evidence, controls, lambda prompt: (prompt.emotion, group[prompt.template])
+    )
     emotions = tuple(dict.fromkeys(emotion for emotion, _ in names))
-    templates = list(dict.fromkeys(template for _, template in names))
-    controls = plan.clips
-    ranks = [[e for e, _ in names[:k]].count(e) for k, (e, _) in enumerate(names)]
-
-    def prompts(clips: tuple[ClipSpec, ...]) -> npt.NDArray[np.intp]:
-        return np.array([number[c.prompt.emotion, c.prompt.template] for c in clips])
-
+    groups = list(dict.fromkeys(name for _, name in names))
+    matched = bank is not None and bank.matched
+    of_sentences = cohort_of(_ranks([_sentence(prompt) for prompt in prompts]))
+    cohort: dict[_Name, int] = {}
+    for prompt, own in zip(prompts, of_sentences.tolist(), strict=True):
+        cohort.setdefault((prompt.emotion, group[prompt.template]), own)
     return ClipTable(
         specs=evidence,
         controls=controls,
         emotions=emotions,
         emotion=np.array([emotions.index(e) for e, _ in names]),
-        template=np.array([templates.index(t) for _, t in names]) if matched else None,
-        cohort=cohort_of(ranks),
-        prompt_of_clip=prompts(evidence),
-        prompt_of_control=prompts(controls),
+        template=np.array([groups.index(t) for _, t in names]) if matched else None,
+        cohort=np.array([cohort[name] for name in names]),
+        prompt_of_clip=prompt_of_clip,
+        prompt_of_control=prompt_of_control,
     )
+
+
+def _sentence(prompt: Prompt) -> _Name:
+    return prompt.emotion, prompt.template
+
+
+def _numbered(
+    clips: tuple[ClipSpec, ...],
+    controls: tuple[ClipSpec, ...],
+    name_of: Callable[[Prompt], _Name],
+) -> tuple[list[_Name], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Names of prompts in the order of the clips, and their numbers by clip."""
+    names = list(dict.fromkeys(name_of(clip.prompt) for clip in clips))
+    number = {name: index for index, name in enumerate(names)}
+    of_clip, of_control = (
+        np.array([number[name_of(clip.prompt)] for clip in some])
+        for some in (clips, controls)
+    )
+    return names, of_clip, of_control
+
+
+def _ranks(names: Sequence[_Name]) -> list[int]:
+    """How many prompts of its emotion each has before it."""
+    emotions = [emotion for emotion, _ in names]
+    return [emotions[:k].count(emotion) for k, emotion in enumerate(emotions)]
+
+
+def _groups(prompts: Sequence[Prompt], bank: PromptBank | None) -> dict[str, str]:
+    """By template, the first template that it shares a word with, or that shares one
+    with a template that does, and so on: itself where nothing recurs."""
+    first = {prompt.template: prompt.template for prompt in prompts}
+    if bank is None or not bank.matched:
+        return first
+    heard: dict[tuple[str, str], str] = {}
+    for prompt in prompts:
+        mine, other = first[prompt.template], prompt.template
+        other = first[heard.setdefault((prompt.emotion, bank.word(prompt)), other)]
+        if mine != other:
+            first = {t: other if f == mine else f for t, f in first.items()}
+    return first

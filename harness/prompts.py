@@ -437,6 +437,13 @@ class PromptBank:
         """The sentence of a matched bank that prompts of `template` were made from."""
         return self.templates[int(template.removeprefix("t")) - 1]
 
+    def word(self, prompt: Prompt) -> str:
+        """What stands in the slot of its sentence; the whole of a listed prompt."""
+        if not self.matched:
+            return prompt.text
+        before, _, after = self.sentence(prompt.template).partition(_SLOT)
+        return prompt.text.removeprefix(before).removesuffix(after)
+
     def capacity(self, emotions: Sequence[str] | None = None) -> int:
         """Number of prompts that every one of `emotions` (or of all) can be given.
 
@@ -462,7 +469,9 @@ class PromptBank:
             Prompts per emotion, at least 1.
         seed : int
             Decides the order of the templates and where the synonyms begin. More
-            prompts from the same seed are the same prompts and some more.
+            prompts from the same seed are the same prompts and some more. The k-th
+            template gets the k-th synonym, over again when the emotion with the fewest
+            has no more: emotions share the templates in which their words recur.
 
         Returns
         -------
@@ -494,16 +503,16 @@ class PromptBank:
                 )
                 for i in order
             ]
-        rotation = _draw(seed, "rotation")
+        rotation, words = _draw(seed, "rotation"), min(len(w) for _, w in self.lists)
         return [
             Prompt(
                 text=self.templates[i].replace(
-                    _SLOT, texts[(i + rotation) % len(texts)]
+                    _SLOT, texts[(turn % words + rotation) % len(texts)]
                 ),
                 emotion=emotion,
                 template=f"t{i + 1:03d}",
             )
-            for i in order
+            for turn, i in enumerate(order)
         ]
 
     def _available(self, emotion: str) -> int:

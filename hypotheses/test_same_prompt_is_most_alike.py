@@ -16,9 +16,10 @@ from harness.evidence import control_evidence, silence
 def test_the_same_prompt_is_more_alike_than_different_emotions(
     activations, clips, decide_claim
 ):
-    decide_claim(control_evidence(activations.controls, clips))
+    decide_claim(control_evidence(activations.controls, clips.sentences))
 
 
 @pytest.mark.control("control_similarity")
 def test_mismatched_pairs_are_not_more_alike(activations, clips, decide_claim):
-    decide_claim(silence(control_evidence(activations.controls, clips.mismatched())))
+    mismatched = clips.sentences.mismatched()
+    decide_claim(silence(control_evidence(activations.controls, mismatched)))

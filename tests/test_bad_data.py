@@ -243,7 +243,7 @@ def table_of(samples: int, bank: str = "matched") -> ClipTable:
         fingerprint=CARD.fingerprint,
         generation=GENERATION,
     )
-    return replace(clip_table(plan, matched=loaded.matched), relabeling_count=50)
+    return replace(clip_table(plan, bank=loaded), relabeling_count=50)
 
 
 def noise(table: ClipTable) -> npt.NDArray[np.float64]:

@@ -28,7 +28,7 @@ def table_of(samples: int = 10, *, bank: str = "matched") -> ClipTable:
         fingerprint="f" * 32,
         generation=Generation(duration_seconds=1.0),
     )
-    return clip_table(plan, matched=loaded.matched)
+    return clip_table(plan, bank=loaded)
 
 
 def emotions_by_template(table: ClipTable) -> list[list[int]]:

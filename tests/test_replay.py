@@ -286,7 +286,7 @@ def test_a_model_that_attends_to_no_text_cannot_be_asked_which_words_it_reads(
     assert again.to_text is None
     seen = Attention(
         replay=found,
-        table=clip_table(plan, matched=True),
+        table=clip_table(plan, bank=load_bank("matched")),
         bank=load_bank("matched"),
         model="melody",
     )
@@ -300,7 +300,7 @@ def test_a_model_that_attends_to_no_text_cannot_be_asked_which_words_it_reads(
 def test_listed_prompts_do_not_say_which_word_is_the_emotions(store: Store) -> None:
     seen = Attention(
         replay=replayed(PLAN, store, sampler),
-        table=clip_table(replace(PLAN, clips=replay_clips(PLAN)), matched=False),
+        table=clip_table(replace(PLAN, clips=replay_clips(PLAN))),
         bank=load_bank("generic"),
         model="tiny",
     )

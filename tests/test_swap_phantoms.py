@@ -28,7 +28,7 @@ def test_music_is_heard_under_any_words_only_where_it_follows_them(
     swap = words_swapped(plan, run.store, run._load_sampler)
     assert swap is not None
     assert swap.deviation < 1e-5
-    table = clip_table(plan, matched=True)
+    table = clip_table(plan, bank=run.bank)
     words, music = swap_effects(swap.means[..., 0, :], table)
     assert words.rung.p == pytest.approx(1 / 576)
     assert (music.rung.p < 0.005) == music_is_heard

@@ -107,7 +107,7 @@ def design(
         fingerprint="planted",
         generation=Generation(duration_seconds=8.0),
     )
-    return clip_table(plan, matched=loaded.matched)
+    return clip_table(plan, bank=loaded)
 
 
 def rows_of(
@@ -224,7 +224,9 @@ def panel_decisions(seen: Seen) -> list[Decision]:
         _decided(
             seen,
             "control_similarity",
-            lambda seen: control_evidence(activations[seen.control_rows], seen.table),
+            lambda seen: control_evidence(
+                activations[seen.control_rows], seen.table.sentences
+            ),
         ),
     ]
 

@@ -131,6 +131,7 @@ def word_evidence(
     InferenceError
         If there are fewer than 4 templates to choose a head in.
     """
+    table = table.sentences
     by_template, places = _by_template(readings, table)
     own = np.stack([c[:, k] for c, k in zip(by_template, places, strict=True)])
     statistics, exact = _dealt_out(by_template, places, table)
@@ -239,13 +240,14 @@ def _by_template(
 
 def _templates(table: ClipTable) -> npt.NDArray[np.intp]:
     """By clip."""
-    if table.template is None:
+    of_sentences = table.sentences
+    if of_sentences.template is None:
         msg = (
             "Prompts must be matched, got others: which of their words is the"
             " emotion's is not known. Use `--prompts matched`."
         )
         raise AttentionError(msg)
-    template: npt.NDArray[np.intp] = table.template[table.prompt_of_clip]
+    template: npt.NDArray[np.intp] = of_sentences.template[of_sentences.prompt_of_clip]
     return template
 
 

@@ -84,6 +84,7 @@ def template_cluster_evidence(activations: Array, table: ClipTable) -> Evidence:
     p, corrected for layers, is of templates dealt out anew within emotions. The same
     silhouette of emotions, no pairs left out, stands beside it.
     """
+    table = table.sentences
     if table.template is None:
         problem = (
             "The prompts share no templates, so that they cannot lie together by them. "
@@ -139,9 +140,9 @@ def plane_evidence(activations: Array, table: ClipTable) -> Evidence:
         "emotion of clip": table.emotion_of_clip,
         "emotions": table.emotions,
     }
-    if table.template is not None:
-        templates = np.unique(table.template, return_inverse=True)[1]
-        of_clip = templates[table.prompt_of_clip]
+    sentences = table.sentences
+    if sentences.template is not None:
+        of_clip = sentences.template[sentences.prompt_of_clip]
         detail["template of clip"] = of_clip
         detail["silhouette of templates"] = silhouettes(apart, of_clip[None])[0, 0]
     return Evidence(

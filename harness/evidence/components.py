@@ -26,6 +26,7 @@ def measured_components(controls: Array, table: ClipTable) -> dict[str, Any]:
         "icc": float(np.median(found.icc)),
         "template_share": float(np.median(found.template_share)),
         "participation_ratio": float(np.median(found.participation_ratio)),
+        "emotions": len(table.emotions),
         "matched": table.template is not None,
         "prompts with two clips": found.pairs,
     }

@@ -42,7 +42,7 @@ def dataset_evidence(
     by_emotion = {}
     for code, emotion in enumerate(table.emotions):
         own = good & (table.emotion_of_clip == code)
-        prompts = np.unique(table.prompt_of_clip[own]).size
+        prompts = np.unique(table.sentences.prompt_of_clip[own]).size
         by_emotion[emotion] = {"clips": int(own.sum()), "prompts": int(prompts)}
     fewest = min(min(found.values()) for found in by_emotion.values())
     return Evidence(

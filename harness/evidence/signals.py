@@ -79,7 +79,7 @@ def signal_evidence(
             name = effect.rung.rung
             detail |= {name: effect.signal, f"{name}, p": effect.p_by_layer}
     if controls is not None:
-        detail["measured"] = measured_components(controls, table)
+        detail["measured"] = measured_components(controls, table.sentences)
     detail["ladder"] = as_detail(rungs)
     return Evidence(
         effect=chosen.effect,

@@ -186,9 +186,8 @@ def _power(
     evidence, distance = decision.evidence, _distance(decision)
     measured = evidence.detail.get("measured")
     if measured:
-        now, _ = design_for(look.samples)
         study = Study(
-            emotions=round((evidence.n_prompts or 0) / now),
+            emotions=int(measured["emotions"]),
             prompts=max(prompts, _FEWEST_PROMPTS),
             seeds=seeds,
             matched=bool(measured.get("matched", True)),
