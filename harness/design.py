@@ -76,6 +76,11 @@ class ClipTable:
         codes: npt.NDArray[np.intp] = self.emotion[self.prompt_of_clip]
         return codes
 
+    @property
+    def words_recur(self) -> bool:
+        """Whether a word stands in several sentences."""
+        return self.n_prompts < self.sentences.n_prompts
+
     @cached_property
     def sentences(self) -> ClipTable:
         """The same clips with every sentence for itself, whatever words recur.

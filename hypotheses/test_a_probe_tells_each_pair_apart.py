@@ -16,23 +16,24 @@ from harness.evidence import (
     learning_evidence,
     multiclass_evidence,
     probe_time_evidence,
+    qualified,
     silence,
 )
 
 
 @pytest.mark.claim("probe_pair")
 def test_a_probe_tells_the_pair_apart(pair, probed, decide_claim):
-    decide_claim(probed.pairs[frozenset(pair)])
+    decide_claim(probed[frozenset(pair)])
 
 
 @pytest.mark.claim("probe_by_layer")
 def test_a_probe_reads_the_emotion_in_the_layer(layer, probed, decide_claim):
-    decide_claim(probed.layers[layer])
+    decide_claim(probed[layer])
 
 
 @pytest.mark.claim("probe_all")
-def test_a_probe_names_the_emotion_among_all(activations, clips, decide_claim):
-    decide_claim(multiclass_evidence(activations.conditional, clips))
+def test_a_probe_names_the_emotion_among_all(activations, decide_claim):
+    decide_claim(activations.qualified(multiclass_evidence))
 
 
 @pytest.mark.claim("probe_learning")
@@ -41,8 +42,13 @@ def test_what_more_prompts_add(activations, clips, decide_claim):
 
 
 @pytest.mark.claim("probe_in_time")
-def test_a_probe_reads_the_emotion_in_some_part(key_windows, clips, decide_claim):
-    found = probe_time_evidence(key_windows.means, clips, layers=key_windows.layers)
+def test_a_probe_reads_the_emotion_in_some_part(key_windows, clips, run, decide_claim):
+    layers = key_windows.layers
+    found = qualified(
+        probe_time_evidence(key_windows.of("conditional"), clips, layers=layers),
+        lambda: probe_time_evidence(key_windows.of("null"), clips, layers=layers),
+        alpha=run.look.alpha,
+    )
     decide_claim(found)
 
 

@@ -10,16 +10,22 @@ Source: Solution Strategy, 'Phase 4' C (spectra of activation sequences).
 
 import pytest
 
-from harness.evidence import frequency_evidence, silence
+from harness.evidence import frequency_evidence, qualified, silence
 
 
 @pytest.mark.claim("frequency_ratio")
-def test_emotions_differ_in_frequency(spectra, decide_claim):
-    decide_claim(frequency_evidence(spectra.power, spectra.table, bands=spectra.bands))
+def test_emotions_differ_in_frequency(spectra, run, decide_claim):
+    table, bands = spectra.table, spectra.bands
+    found = qualified(
+        frequency_evidence(spectra.conditional, table, bands=bands),
+        lambda: frequency_evidence(spectra.null, table, bands=bands),
+        alpha=run.look.alpha,
+    )
+    decide_claim(found)
 
 
 @pytest.mark.control("frequency_ratio")
 def test_shuffled_emotions_do_not_differ_in_frequency(spectra, decide_claim):
     shuffled = spectra.table.shuffled()
-    found = frequency_evidence(spectra.power, shuffled, bands=spectra.bands)
+    found = frequency_evidence(spectra.conditional, shuffled, bands=spectra.bands)
     decide_claim(silence(found))

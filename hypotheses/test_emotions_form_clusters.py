@@ -19,8 +19,8 @@ from harness.evidence import (
 
 
 @pytest.mark.claim("clusters")
-def test_emotions_form_clusters(activations, clips, decide_claim):
-    decide_claim(emotion_cluster_evidence(activations.conditional, clips))
+def test_emotions_form_clusters(activations, decide_claim):
+    decide_claim(activations.qualified(emotion_cluster_evidence))
 
 
 @pytest.mark.claim("template_clusters")

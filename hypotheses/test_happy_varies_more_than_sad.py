@@ -14,12 +14,16 @@ from harness.evidence import ratio_evidence, silence
 
 
 @pytest.mark.claim("happy_varies_more")
-def test_happy_varies_more_than_sad(contrast, over_time, clips, decide_claim):
-    decide_claim(ratio_evidence(over_time.variance, clips, contrast))
+def test_happy_varies_more_than_sad(contrast, over_time, decide_claim):
+    decide_claim(
+        over_time.qualified(
+            "variance", lambda levels, clips: ratio_evidence(levels, clips, contrast)
+        )
+    )
 
 
 @pytest.mark.control("happy_varies_more")
 def test_no_emotion_varies_more_once_shuffled(over_time, clips, decide_claim):
-    shuffled = clips.shuffled()
-    found = ratio_evidence(over_time.variance, shuffled, shuffled.emotions[:2])
+    levels, shuffled = over_time.levels("variance"), clips.shuffled()
+    found = ratio_evidence(levels, shuffled, shuffled.emotions[:2])
     decide_claim(silence(found))

@@ -16,21 +16,20 @@ import pytest
 from harness.evidence.common import silence
 from harness.evidence.metric_panel import OTHER_METRICS
 from harness.evidence.metrics import (
-    metric_evidences,
     other_metrics_evidence,
     sensitivity_evidence,
 )
 
 
 @pytest.mark.claim("other_metrics")
-def test_some_other_metric_separates_the_emotions(metric_panel, decide_claim):
-    decide_claim(other_metrics_evidence(metric_panel))
+def test_some_other_metric_separates_the_emotions(other_metrics, decide_claim):
+    decide_claim(other_metrics["other_metrics"])
 
 
 @pytest.mark.claim("other_metric")
 @pytest.mark.parametrize("metric", OTHER_METRICS)
-def test_the_metric_separates_the_emotions(metric, metric_panel, decide_claim):
-    decide_claim(metric_evidences(metric_panel)[metric])
+def test_the_metric_separates_the_emotions(metric, other_metrics, decide_claim):
+    decide_claim(other_metrics[metric])
 
 
 @pytest.mark.claim("metric_sensitivity")

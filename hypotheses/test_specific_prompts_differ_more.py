@@ -10,6 +10,7 @@ Source: Solution Strategy, 'Prompts Are Too Generic'; Next Steps, 'Generic promp
 
 import pytest
 
+from harness.evidence import qualified
 from harness.evidence.banks import bank_signal
 from harness.evidence.common import silence
 
@@ -25,8 +26,13 @@ def test_energy_differs_more(contrast, paired_gaps, decide_claim):
 
 
 @pytest.mark.claim("specific_signal")
-def test_activations_differ_more(paired, decide_claim):
-    decide_claim(bank_signal(paired.conditional, paired.design))
+def test_activations_differ_more(paired, run, decide_claim):
+    found = qualified(
+        bank_signal(paired.conditional, paired.design),
+        lambda: bank_signal(paired.null, paired.design),
+        alpha=run.look.alpha,
+    )
+    decide_claim(found)
 
 
 @pytest.mark.control("specific_tempo")

@@ -15,10 +15,11 @@ from harness.evidence import silence, spread_evidence
 
 
 @pytest.mark.claim("strength_ratio")
-def test_the_strength_follows_the_emotion(over_time, clips, decide_claim):
-    decide_claim(spread_evidence(over_time.strength, clips))
+def test_the_strength_follows_the_emotion(over_time, decide_claim):
+    decide_claim(over_time.qualified("strength", spread_evidence))
 
 
 @pytest.mark.control("strength_ratio")
 def test_the_strength_does_not_follow_shuffled_emotions(over_time, clips, decide_claim):
-    decide_claim(silence(spread_evidence(over_time.strength, clips.shuffled())))
+    found = spread_evidence(over_time.levels("strength"), clips.shuffled())
+    decide_claim(silence(found))

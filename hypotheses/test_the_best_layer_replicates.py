@@ -13,8 +13,8 @@ from harness.evidence import replication_evidence, silence
 
 
 @pytest.mark.claim("replication")
-def test_the_best_layer_replicates(activations, clips, decide_claim):
-    decide_claim(replication_evidence(activations.conditional, clips))
+def test_the_best_layer_replicates(activations, decide_claim):
+    decide_claim(activations.qualified(replication_evidence))
 
 
 @pytest.mark.control("replication")

@@ -15,10 +15,11 @@ from harness.evidence import silence, spread_evidence
 
 
 @pytest.mark.claim("variance_ratio")
-def test_the_variance_over_time_follows_the_emotion(over_time, clips, decide_claim):
-    decide_claim(spread_evidence(over_time.variance, clips))
+def test_the_variance_over_time_follows_the_emotion(over_time, decide_claim):
+    decide_claim(over_time.qualified("variance", spread_evidence))
 
 
 @pytest.mark.control("variance_ratio")
 def test_the_variance_does_not_follow_shuffled_emotions(over_time, clips, decide_claim):
-    decide_claim(silence(spread_evidence(over_time.variance, clips.shuffled())))
+    found = spread_evidence(over_time.levels("variance"), clips.shuffled())
+    decide_claim(silence(found))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.design import ClipTable
+from harness.plan import ClipSpec
+from harness.prompts import Prompt
 
-__all__ = ["EMOTIONS", "table_of"]
+__all__ = ["EMOTIONS", "shuffled", "table_from", "table_of"]
 
 EMOTIONS = ("happy", "sad", "calm", "energetic")
 
@@ -27,17 +32,44 @@ def table_of(
     """
     template = np.repeat(np.arange(prompts), len(emotions))
     emotion = np.tile(np.arange(len(emotions)), prompts)
-    clips = np.tile(np.arange(emotion.size), seeds)
-    return ClipTable(
-        specs=(None,) * clips.size,  # type: ignore[arg-type]
-        controls=(None,) * clips.size,  # type: ignore[arg-type]
+    return table_from(
+        emotion,
+        template if matched else None,
+        np.tile(np.arange(emotion.size), seeds),
         emotions=emotions,
-        emotion=emotion,
-        template=template if matched else None,
         cohort=(template >= 10).astype(np.intp),
-        prompt_of_clip=clips,
-        prompt_of_control=clips,
         relabeling_count=count,
+    )
+
+
+def table_from(
+    emotion: npt.NDArray[Any],
+    template: npt.NDArray[Any] | None,
+    prompt_of_clip: npt.NDArray[Any],
+    *,
+    emotions: tuple[str, ...] = EMOTIONS,
+    **others: Any,
+) -> ClipTable:
+    """Of prompts that share no word, in one cohort if no other is given."""
+    turn = np.arange(emotion.size) if template is None else template
+    prompts = [
+        Prompt(text=f"{emotions[e]} {t}", emotion=emotions[e], template=f"t{t:03d}")
+        for e, t in zip(emotion, turn, strict=True)
+    ]
+    specs = cast(
+        "tuple[ClipSpec, ...]",
+        tuple(SimpleNamespace(prompt=prompts[k]) for k in prompt_of_clip),
+    )
+    values: dict[str, Any] = {"cohort": np.zeros(emotion.size, np.intp), **others}
+    return ClipTable(
+        specs=specs,
+        controls=specs,
+        emotions=emotions[: int(emotion.max()) + 1],
+        emotion=emotion,
+        template=template,
+        prompt_of_clip=prompt_of_clip,
+        prompt_of_control=prompt_of_clip,
+        **values,
     )
 
 

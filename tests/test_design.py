@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from harness.design import ClipTable, clip_table
 from harness.inference.looks import design_for
 from harness.plan import Generation, make_plan
-from harness.prompts import load_bank
+from harness.prompts import Prompt, load_bank
 
 EMOTIONS = ("happy", "sad", "calm", "energetic")
 
@@ -61,10 +62,12 @@ def assert_numbered(table: ClipTable) -> None:
 @pytest.mark.parametrize("samples", [1, 10, 20, 30])
 def test_numbers_lead_back_to_prompts_and_emotions(bank: str, samples: int) -> None:
     table = table_of(samples, bank=bank)
-    assert_numbered(table)
+    assert_numbered(table.sentences)
     assert table.emotions == EMOTIONS
     assert table.n_clips == 4 * samples
-    assert table.n_prompts == 4 * design_for(samples).prompts_per_emotion
+    prompts = design_for(samples).prompts_per_emotion
+    assert table.sentences.n_prompts == 4 * prompts
+    assert table.n_prompts == 4 * (min(prompts, 10) if bank == "matched" else prompts)
     assert table.keys == tuple(clip.key for clip in table.specs)
     counts = Counter(table.emotion_of_clip.tolist())
     assert counts == dict.fromkeys(range(4), samples)
@@ -82,7 +85,79 @@ def test_controls_are_the_clips_and_the_second_clips_of_the_first_prompts() -> N
 def test_second_clips_are_evidence_where_the_design_asks_for_them() -> None:
     table = table_of(30)
     assert table.specs == table.controls
-    assert Counter(table.prompt_of_clip.tolist()) == dict.fromkeys(range(60), 2)
+    found = Counter(table.sentences.prompt_of_clip.tolist())
+    assert found == dict.fromkeys(range(60), 2)
+
+
+# --- words that recur -------------------------------------------------------------
+
+
+def words(table: ClipTable) -> list[tuple[int, str]]:
+    bank = load_bank("matched")
+    return [
+        (prompt, bank.word(clip.prompt))
+        for prompt, clip in zip(table.prompt_of_clip.tolist(), table.specs, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("samples", [20, 50, 100])
+def test_sentences_of_one_word_are_one_prompt(samples: int) -> None:
+    table = table_of(samples)
+    of_prompt = set(words(table))
+    assert len(of_prompt) == table.n_prompts == 40
+    assert len({word for _, word in of_prompt}) == 40
+    assert emotions_by_template(table) == [[0, 1, 2, 3]] * 10
+    counts = Counter(table.prompt_of_clip.tolist()).values()
+    assert max(counts) - min(counts) <= samples // 20  # as many clips, or one sentence
+
+
+def test_words_that_do_not_recur_leave_every_sentence_for_itself() -> None:
+    table = table_of(10)
+    for name in ("emotion", "template", "cohort", "prompt_of_clip"):
+        np.testing.assert_array_equal(
+            getattr(table, name), getattr(table.sentences, name)
+        )
+
+
+def test_sentences_carry_the_emotions_that_their_words_were_given() -> None:
+    shuffled = table_of(20).shuffled()
+    np.testing.assert_array_equal(
+        shuffled.sentences.emotion_of_clip, shuffled.emotion_of_clip
+    )
+    assert (shuffled.emotion != table_of(20).emotion).any()
+
+
+def test_sentences_of_sentences_are_themselves() -> None:
+    once = table_of(20).sentences
+    for name in ("emotion", "template", "cohort", "prompt_of_clip"):
+        np.testing.assert_array_equal(
+            getattr(once, name), getattr(once.sentences, name)
+        )
+
+
+def test_templates_that_words_chain_together_are_one_template(tmp_path: Path) -> None:
+    # Two words of one emotion and three of the other, dealt out unevenly: nothing
+    # less than all three templates can change places without tearing a word apart.
+    text = 'templates = ["{emotion} a", "{emotion} b", "{emotion} c", "{emotion} d"]\n'
+    text += '[words]\none = ["x", "y"]\ntwo = ["u", "v"]\n'
+    (tmp_path / "bank.toml").write_text(text, "utf-8")
+    bank = load_bank(str(tmp_path / "bank.toml"))
+    prompts = [
+        Prompt(text=f"{word} {'abcd'[t]}", emotion=emotion, template=f"t{t + 1:03d}")
+        for t, pair in enumerate(["xu", "yu", "yv", "x"])
+        for emotion, word in zip(("one", "two"), pair, strict=False)
+    ]
+    plan = make_plan(
+        prompts,
+        seeds_per_prompt=1,
+        seed=0,
+        fingerprint="f" * 32,
+        generation=Generation(duration_seconds=1.0),
+    )
+    table = clip_table(plan, bank=bank)
+    assert table.template is not None
+    assert set(table.template.tolist()) == {0}
+    assert table.n_prompts == 2
 
 
 def test_templates_are_shared_by_the_emotions_of_a_matched_bank_only() -> None:
@@ -155,7 +230,7 @@ def test_a_shuffled_table_draws_its_own_relabelings() -> None:
 
 @pytest.mark.parametrize("bank", ["matched", "extreme"])
 def test_a_prompt_is_of_the_look_that_added_it(bank: str) -> None:
-    table = table_of(100 if bank == "matched" else 30, bank=bank)
+    table = table_of(100 if bank == "matched" else 30, bank=bank).sentences
     rank = np.arange(table.n_prompts) // len(EMOTIONS)  # emotions take turns
     expected = np.searchsorted([10, 20, 25], rank, side="right")
     np.testing.assert_array_equal(table.cohort, expected)
@@ -300,7 +375,7 @@ def test_values_of_an_emotion_come_in_the_order_of_its_templates() -> None:
 def test_mismatching_moves_second_clips_only_and_leaves_none_where_it_was(
     samples: int,
 ) -> None:
-    table = table_of(samples)
+    table = table_of(samples).sentences
     mismatched = table.mismatched()
     second = np.array([clip.is_control for clip in table.controls])
     before, after = table.prompt_of_control, mismatched.prompt_of_control

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy import stats
+from tables_for_tests import table_from
 
 from harness.claims import load_claims
-from harness.design import ClipTable
 from harness.evidence import signal_evidence
 from harness.inference.gaussian import (
     Draw,
@@ -47,17 +47,8 @@ CLAIM = load_claims()["layer_signal"]
 
 
 def _evidence(drawn: Draw) -> Evidence:
-    prompts = np.arange(drawn.emotion.size)
-    table = ClipTable(
-        specs=(None,) * len(drawn.activations),  # type: ignore[arg-type]
-        controls=(),
-        emotions=("happy", "sad", "calm"),
-        emotion=drawn.emotion,
-        template=drawn.template,
-        cohort=np.zeros(drawn.emotion.size, np.intp),
-        prompt_of_clip=drawn.prompt_of_clip,
-        prompt_of_control=prompts,
-        relabeling_count=201,
+    table = table_from(
+        drawn.emotion, drawn.template, drawn.prompt_of_clip, relabeling_count=201
     )
     return signal_evidence(drawn.activations, table)
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tables_for_tests import table_from
 
 from harness.claims import load_claims
 from harness.design import ClipTable
@@ -46,16 +47,7 @@ Floats = npt.NDArray[np.float64]
 
 def table_of(drawn: Draw) -> ClipTable:
     """The design of a draw, for functions that need no specs."""
-    return ClipTable(
-        specs=(None,) * len(drawn.activations),  # type: ignore[arg-type]
-        controls=(),
-        emotions=EMOTIONS[: int(drawn.emotion.max()) + 1],
-        emotion=drawn.emotion,
-        template=drawn.template,
-        cohort=np.zeros(len(drawn.emotion), np.intp),
-        prompt_of_clip=drawn.prompt_of_clip,
-        prompt_of_control=drawn.prompt_of_clip,
-    )
+    return table_from(drawn.emotion, drawn.template, drawn.prompt_of_clip)
 
 
 def drawn(model: GaussianModel, seed: int = 1) -> tuple[npt.NDArray[Any], ClipTable]:

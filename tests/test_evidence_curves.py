@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy import stats
+from tables_for_tests import table_from
 
 from harness.claims import load_claims
 from harness.design import ClipTable
@@ -37,15 +38,10 @@ def table(
 ) -> ClipTable:
     emotion = np.repeat(np.arange(4), prompts)
     clips = np.repeat(np.arange(emotion.size), seeds)
-    return ClipTable(
-        specs=(None,) * clips.size,  # type: ignore[arg-type]
-        controls=(None,) * clips.size,  # type: ignore[arg-type]
-        emotions=EMOTIONS,
-        emotion=emotion,
-        template=np.tile(np.arange(prompts), 4) if matched else None,
-        cohort=np.zeros(emotion.size, np.intp),
-        prompt_of_clip=clips,
-        prompt_of_control=clips,
+    return table_from(
+        emotion,
+        np.tile(np.arange(prompts), 4) if matched else None,
+        clips,
         relabeling_count=count,
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy import stats
+from tables_for_tests import table_from
 
 from harness.claims import load_claims
 from harness.design import ClipTable
@@ -36,16 +37,8 @@ Floats = npt.NDArray[np.float64]
 def table(*, prompts: int = 10, matched: bool = True, **changes: Any) -> ClipTable:
     emotion = np.repeat(np.arange(4), prompts)
     number = np.arange(emotion.size)
-    return ClipTable(
-        specs=(None,) * emotion.size,  # type: ignore[arg-type]
-        controls=(),
-        emotions=EMOTIONS,
-        emotion=emotion,
-        template=np.tile(np.arange(prompts), 4) if matched else None,
-        cohort=np.zeros(emotion.size, np.intp),
-        prompt_of_clip=number,
-        prompt_of_control=number,
-        **changes,
+    return table_from(
+        emotion, np.tile(np.arange(prompts), 4) if matched else None, number, **changes
     )
 
 

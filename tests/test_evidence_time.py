@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy import stats
+from tables_for_tests import table_from
 
 from harness.claims import load_claims
 from harness.design import ClipTable
@@ -58,16 +59,8 @@ def planted(
     scale = np.sqrt(np.tile(course, LAYERS))[:, None]
     emotions = emotion_vectors(model, rng=rng) * scale
     found = draw(model, rng=rng, emotions=emotions)
-    table = ClipTable(
-        specs=(None,) * len(found.activations),  # type: ignore[arg-type]
-        controls=(),
-        emotions=("happy", "sad", "calm"),
-        emotion=found.emotion,
-        template=found.template,
-        cohort=np.zeros(found.emotion.size, np.intp),
-        prompt_of_clip=found.prompt_of_clip,
-        prompt_of_control=found.prompt_of_clip,
-        relabeling_count=count,
+    table = table_from(
+        found.emotion, found.template, found.prompt_of_clip, relabeling_count=count
     )
     return found.activations.reshape(-1, LAYERS, WINDOWS, DIMENSIONS), table
 

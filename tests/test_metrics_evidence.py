@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tables_for_tests import table_from
 
 from harness.claims import load_claims
 from harness.design import ClipTable
@@ -48,16 +49,8 @@ Floats = npt.NDArray[np.float64]
 
 def table_of(found: Draw, count: int) -> ClipTable:
     """The design of a draw, for functions that need no specs."""
-    return ClipTable(
-        specs=(None,) * len(found.activations),  # type: ignore[arg-type]
-        controls=(),
-        emotions=EMOTIONS[: int(found.emotion.max()) + 1],
-        emotion=found.emotion,
-        template=found.template,
-        cohort=np.zeros(len(found.emotion), np.intp),
-        prompt_of_clip=found.prompt_of_clip,
-        prompt_of_control=found.prompt_of_clip,
-        relabeling_count=count,
+    return table_from(
+        found.emotion, found.template, found.prompt_of_clip, relabeling_count=count
     )
 
 

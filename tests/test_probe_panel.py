@@ -165,12 +165,12 @@ def test_a_curve_ends_where_the_whole_probe_stands() -> None:
 
 def test_the_pair_that_differs_is_told_apart_and_the_other_is_not() -> None:
     panel = probe_panel(*planted(2.0, count=2_000))
-    assert len(panel.pairs) == 6
-    assert status_of("probe_pair", panel.pairs[HAPPY_SAD]) is Status.SUPPORTED
-    assert p_of(panel.pairs[CALM_ENERGETIC]) > 0.05
-    assert [status_of("probe_by_layer", e) for e in panel.layers][2] is Status.SUPPORTED
-    assert all(p_of(panel.layers[k]) > 0.05 for k in (0, 1, 3))
-    assert panel.layers[2].detail["selectivity"] > 0.2
+    assert len(panel) == 6 + 4
+    assert status_of("probe_pair", panel[HAPPY_SAD]) is Status.SUPPORTED
+    assert p_of(panel[CALM_ENERGETIC]) > 0.05
+    assert status_of("probe_by_layer", panel[2]) is Status.SUPPORTED
+    assert all(p_of(panel[k]) > 0.05 for k in (0, 1, 3))
+    assert panel[2].detail["selectivity"] > 0.2
 
 
 def test_all_emotions_are_named_on_the_scale_of_two_classes() -> None:
@@ -193,7 +193,8 @@ def test_shuffled_emotions_are_read_no_more_often_than_alpha(matched: bool) -> N
     for seed in range(15):
         values, table = planted(0.0, seed=seed, matched=matched)
         panel, all_ = probe_panel(values, table), multiclass_evidence(values, table)
-        pairs, layers = panel.pairs.values(), panel.layers
+        layers = [panel[layer] for layer in range(4)]
+        pairs = [found for name, found in panel.items() if name not in range(4)]
         p = [min(p_of(e) for e in pairs), min(p_of(e) for e in layers), p_of(all_)]
         low[:3] += np.array(p) <= 0.05
         of_pairs = np.mean([e.effect or 0.0 for e in pairs])

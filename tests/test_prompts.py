@@ -293,15 +293,46 @@ def test_every_template_comes_first_equally_often() -> None:
 
 @patient
 @given(seed=seeds)
-def test_synonyms_rotate_by_one_step_a_template_for_all_emotions(seed: int) -> None:
+def test_synonyms_take_turns_in_step_for_all_emotions(seed: int) -> None:
     rotations = set()
-    for prompt in MATCHED.select(EMOTIONS, MATCHED.capacity(), seed=seed):
-        number = int(prompt.template[1:])
+    selected = MATCHED.select(EMOTIONS, MATCHED.capacity(), seed=seed)
+    for turn, prompt in enumerate(selected):
         words = entry(MATCHED, prompt.emotion)
-        before, after = MATCHED.templates[number - 1].split("{emotion}")
-        word = prompt.text.removeprefix(before).removesuffix(after)
-        rotations.add((words.index(word) - (number - 1)) % len(words))
+        place = words.index(MATCHED.word(prompt))
+        rotations.add((place - turn // len(EMOTIONS)) % len(words))
     assert len(rotations) == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_word_recurs_before_all_have_been_used(seed: int) -> None:
+    for emotion in EMOTIONS:
+        words = [MATCHED.word(p) for p in MATCHED.select([emotion], 30, seed=seed)]
+        assert sorted(words[:10]) == sorted(entry(MATCHED, emotion))
+        assert words[:10] == words[10:20] == words[20:]
+
+
+def test_words_recur_in_step_where_emotions_have_unequally_many(
+    tmp_path: Path,
+) -> None:
+    more = FORM_A.replace('["eerie", "uncanny"]', '["eerie", "uncanny", "ghostly"]')
+    assert more != FORM_A
+    bank, used = load_bank(write(tmp_path, more)), set()
+    for seed in range(20):
+        prompts = bank.select(["eerie", "tender"], 3, seed=seed)
+        eerie, tender = (
+            [bank.word(p) for p in prompts if p.emotion == emotion]
+            for emotion in ("eerie", "tender")
+        )
+        assert eerie[0] == eerie[2] != eerie[1]
+        assert tender[0] == tender[2] != tender[1]
+        used |= set(eerie)
+    assert used == {"eerie", "uncanny", "ghostly"}
+
+
+def test_a_listed_prompt_is_its_own_word() -> None:
+    bank = load_bank("extreme")
+    for prompt in bank.select(["happy"], 3, seed=0):
+        assert bank.word(prompt) == prompt.text
 
 
 def test_the_rotation_of_synonyms_is_drawn_from_the_seed() -> None:
@@ -318,14 +349,14 @@ def test_the_rotation_of_synonyms_is_drawn_from_the_seed() -> None:
 
 def test_selection_from_a_small_bank_is_the_one_worked_out(tmp_path: Path) -> None:
     # `printf 7/template/0 | b2sum -l 64` and so on: 5233..., 0010..., 2ab2..., so the
-    # order is t002, t003, t001. `7/rotation` is ...c9, odd: t001 takes the second of
-    # the two words, t002 the first, t003 the second.
+    # order is t002, t003, t001. `7/rotation` is ...c9, odd: the first that is drawn
+    # takes the second of the two words, the second the first, the third the second.
     bank = load_bank(write(tmp_path, FORM_A))
     assert bank.select(["eerie", "tender"], 2, seed=7) == (
-        Prompt(text="tune of eerie kind", emotion="eerie", template="t002"),
-        Prompt(text="tune of tender kind", emotion="tender", template="t002"),
-        Prompt(text="some uncanny song", emotion="eerie", template="t003"),
-        Prompt(text="some loving song", emotion="tender", template="t003"),
+        Prompt(text="tune of uncanny kind", emotion="eerie", template="t002"),
+        Prompt(text="tune of loving kind", emotion="tender", template="t002"),
+        Prompt(text="some eerie song", emotion="eerie", template="t003"),
+        Prompt(text="some tender song", emotion="tender", template="t003"),
     )
 
 
@@ -355,8 +386,9 @@ def test_a_sentence_added_at_the_end_leaves_the_others_in_their_order(
         load_bank(write(tmp_path, text)).select(["eerie"], count, seed=11)
         for text, count in ((form, 3), (longer, 4))
     )
-    assert len(set(after) - set(before)) == 1
-    assert tuple(prompt for prompt in after if prompt in before) == before
+    templates = [prompt.template for prompt in before]
+    assert len(after) == len(before) + 1
+    assert [p.template for p in after if p.template in templates] == templates
 
 
 def test_capacity_is_that_of_the_scarcest_emotion_asked_for(tmp_path: Path) -> None:

@@ -14,10 +14,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tables_for_tests import table_from
 
 from harness.design import ClipTable
 from harness.evidence import probe_evidence, signal_evidence
-from harness.evidence.qualifiers import RUNGS, Rung, as_detail, qualifier_of
+from harness.evidence.qualifiers import (
+    RUNGS,
+    Rung,
+    as_detail,
+    qualified,
+    qualified_each,
+    qualifier_of,
+)
 from harness.evidence.swaps import swap_effects
 from harness.inference.gaussian import GaussianModel, draw
 from harness.inference.looks import look_for
@@ -137,16 +145,8 @@ def world(
     rng = np.random.default_rng(seed)
     noise = draw(NOISE, rng=rng)
     emotion, clips = noise.emotion, len(noise.activations)
-    table = ClipTable(
-        specs=(None,) * clips,  # type: ignore[arg-type]
-        controls=(),
-        emotions=EMOTIONS,
-        emotion=emotion,
-        template=noise.template,
-        cohort=np.zeros(clips, np.intp),
-        prompt_of_clip=noise.prompt_of_clip,
-        prompt_of_control=noise.prompt_of_clip,
-        relabeling_count=1_000,
+    table = table_from(
+        emotion, noise.template, noise.prompt_of_clip, relabeling_count=1_000
     )
     base = noise.activations.astype(np.float64)
     scale = base.std()
@@ -266,3 +266,59 @@ def test_swap_effects_are_those_of_their_own_factor() -> None:
         assert tuple(e.rung.p < 1 / 500 for e in effects) == ps
         assert effects[0].rung.smallest_p == pytest.approx(1 / 576)
         assert effects[0].signal.shape == effects[1].p_by_layer.shape == (2,)
+
+
+# --- any measure, asked again without the words -------------------------------------
+
+
+def of_p(p: float | None) -> Evidence:
+    return Evidence(effect=0.3, p=p, smallest_p=1e-4, detail={"layer": 2})
+
+
+@pytest.mark.parametrize(
+    ("p", "without_words", "expected"),
+    [
+        (1e-4, 1e-4, "audio-borne"),
+        (1e-4, 0.3, "text-borne"),
+        (1e-4, None, "text-borne"),
+    ],
+)
+def test_a_measure_is_asked_again_without_the_words(
+    p: float, without_words: float | None, expected: str
+) -> None:
+    found = qualified(of_p(p), lambda: of_p(without_words), alpha=ALPHA)
+    assert found.qualifier == expected
+    assert found.detail["layer"] == 2
+    assert [rung["rung"] for rung in found.detail["ladder"]] == [
+        "conditional",
+        "null half",
+    ]
+    assert (found.effect, found.p) == (0.3, p)
+
+
+@pytest.mark.parametrize("p", [0.2, None])
+def test_nobody_is_asked_where_nothing_was_found(p: float | None) -> None:
+    def asked() -> Evidence:
+        raise AssertionError
+
+    assert qualified(of_p(p), asked, alpha=ALPHA) == of_p(p)
+
+
+def test_a_family_is_measured_again_once() -> None:
+    times = []
+
+    def heard() -> dict[str, Evidence]:
+        times.append(1)
+        return {"a": of_p(1e-4), "b": of_p(0.5), "c": of_p(0.5)}
+
+    family = {"a": of_p(1e-4), "b": of_p(1e-4), "c": of_p(0.5)}
+    found = qualified_each(family, heard, alpha=ALPHA)
+    qualifiers = {name: evidence.qualifier for name, evidence in found.items()}
+    assert qualifiers == {"a": "audio-borne", "b": "text-borne", "c": None}
+    assert len(times) == 1
+
+
+def test_what_recurs_with_its_words_alone_is_lexical() -> None:
+    assert called(conditional=0.2, every=1e-4) == "prompt-lexical"
+    assert called(conditional=0.2, every=0.2) is None
+    assert called(conditional=1e-4, every=1e-4, null=1e-4) == "audio-borne"

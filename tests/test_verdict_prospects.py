@@ -33,6 +33,7 @@ from harness.verdict.status import Decision, Evidence, Status
 
 FIRST = look_for(10)
 MEASURED = {
+    "emotions": 4,
     "icc": 0.3,
     "participation_ratio": 23.0,
     "template_share": 0.15,

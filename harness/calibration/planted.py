@@ -44,6 +44,7 @@ __all__ = ["CELLS", "PlantedCell", "emotions_of", "planted_repetition"]
 ICCS = (0.0, 0.1, 0.3, 0.5)
 RATIOS = (2.5, 23.0)
 LAYERS = (24, 48)
+WORD = 0.6  # of the prompt's share: 30 % of the noise is the word's at an ICC of .5
 FEW = (3, 5)  # prompts per emotion, below the first look's
 EFFECTS = (0.0, 0.01, 0.02, 0.05)  # in the unit of `layer_signal`
 PLAINLY = 3.0  # variance of emotions that no look can overlook
@@ -65,6 +66,7 @@ class PlantedCell:
     icc: float = 0.3
     participation_ratio: float = 23.0
     layers: int = 24
+    word: float = 0.0  # the word's share of what is the prompt's
     prompts: int | None = None  # per emotion, if not those of the looks
     effect: float = 0.0  # the true signal
     variance: float = PLAINLY  # of the emotions, where a world plants them
@@ -78,9 +80,10 @@ class PlantedCell:
             "few": f"{self.prompts} prompts, ",
             "effects": f"signal {self.effect:g}, ",
         }[self.kind]
+        words = f", words {self.word:g}" if self.word else ""
         return (
             f"{self.kind}: {what}ICC {self.icc:g}, PR {self.participation_ratio:g},"
-            f" {self.layers} layers"
+            f" {self.layers} layers{words}"
         )
 
     @property
@@ -100,6 +103,7 @@ class PlantedCell:
             # At an ICC of 0 a clip owes nothing to its prompt, not even its template.
             template=0.2 if self.icc else 0.0,
             icc=self.icc,
+            word=self.word,
             participation_ratio=self.participation_ratio,
         )
 
@@ -125,6 +129,12 @@ def _cells() -> Iterator[PlantedCell]:
                 layers=LAYERS[(i + r) % 2],  # both with every ICC and every ratio
                 per_round=4,
             )
+    for world in WORLDS:
+        if world != EVERYTHING:
+            yield PlantedCell(
+                kind="verdicts", world=world, icc=0.5, word=WORD, per_round=4
+            )
+    yield PlantedCell(kind="claims", icc=0.5, word=WORD)
     for ratio in RATIOS:
         yield PlantedCell(kind="verdicts", world=EVERYTHING, participation_ratio=ratio)
     for variance in FAINTLY:
@@ -135,13 +145,19 @@ def _cells() -> Iterator[PlantedCell]:
         yield PlantedCell(kind="few", prompts=prompts, icc=icc, per_round=4)
     for effect in EFFECTS:
         yield PlantedCell(kind="effects", effect=effect, per_round=8)
-    for icc, ratio in ((0.0, 23.0), (0.5, 23.0), (0.3, 2.5)):
+    for icc, ratio, word in (
+        (0.0, 23.0, 0.0),
+        (0.5, 23.0, 0.0),
+        (0.3, 2.5, 0.0),
+        (0.5, 23.0, WORD),
+    ):
         for effect in (0.01, 0.02):
             yield PlantedCell(
                 kind="effects",
                 effect=effect,
                 icc=icc,
                 participation_ratio=ratio,
+                word=word,
                 per_round=8,
             )
 

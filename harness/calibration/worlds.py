@@ -167,7 +167,12 @@ def _heard(
     spread = spreads[0] if world.music else spreads[1]
     shape = (model.emotions, model.prompts, model.seeds)
     noise = np.sqrt(model.template) * rng.standard_normal((1, model.prompts, 1))
-    noise = noise + np.sqrt(model.icc) * rng.standard_normal((*shape[:2], 1))
+    own = model.icc * (1 - model.word)
+    noise = noise + np.sqrt(own) * rng.standard_normal((*shape[:2], 1))
+    if model.word:
+        of_word = rng.standard_normal((model.emotions, model.words, 1))
+        turns = np.arange(model.prompts) % model.words
+        noise = noise + np.sqrt(model.icc * model.word) * of_word[:, turns]
     noise = noise + np.sqrt(1 - model.icc) * rng.standard_normal(shape)
     values = mean[:, None, None] + spread * noise / np.sqrt(1 + model.template)
     return np.asarray(np.ravel(values), np.float64)

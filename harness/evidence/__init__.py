@@ -25,6 +25,7 @@ from harness.evidence.probe_panel import (
     probe_time_evidence,
 )
 from harness.evidence.probes import probe_evidence
+from harness.evidence.qualifiers import qualified, qualified_each
 from harness.evidence.replication import replication_evidence
 from harness.evidence.signals import (
     control_evidence,
@@ -60,6 +61,8 @@ __all__ = [
     "plane_evidence",
     "probe_evidence",
     "probe_time_evidence",
+    "qualified",
+    "qualified_each",
     "ratio_evidence",
     "signal_evidence",
     "silence",

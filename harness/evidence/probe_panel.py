@@ -7,7 +7,6 @@ take p from refits under other labelings, the largest of all that was tried in e
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -40,7 +39,6 @@ from harness.measures.probe_pairs import (
 from harness.verdict import Evidence
 
 __all__ = [
-    "ProbePanel",
     "learning_evidence",
     "multiclass_evidence",
     "probe_panel",
@@ -51,17 +49,16 @@ _DRAWS = 10  # of training sets of one size
 _SIZES = (0.125, 0.25, 0.5, 0.75, 1.0)  # shares of the training templates
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbePanel:
-    """One probe, asked about every pair of emotions and every layer."""
-
-    pairs: Mapping[frozenset[str], Evidence]
-    layers: tuple[Evidence, ...]
-
-
-def probe_panel(activations: Array, table: ClipTable) -> ProbePanel:
+def probe_panel(
+    activations: Array, table: ClipTable
+) -> Mapping[frozenset[str] | int, Evidence]:
     """Accuracy for every pair (p corrected for pairs and layers), and in every layer
     (p corrected for layers).
+
+    Returns
+    -------
+    mapping
+        By pair of emotions, and by number of layer.
 
     Raises
     ------
@@ -77,10 +74,10 @@ def probe_panel(activations: Array, table: ClipTable) -> ProbePanel:
         prompt_of_clip=table.prompt_of_clip,
     )
     nested = _nested(activations, table, folds)
-    return ProbePanel(
-        pairs=_of_pairs(refits, nested, table, drawn),
-        layers=_of_layers(activations, refits.mean(axis=2), table, folds, drawn),
-    )
+    layers = _of_layers(activations, refits.mean(axis=2), table, folds, drawn)
+    found: dict[frozenset[str] | int, Evidence] = dict(enumerate(layers))
+    found.update(_of_pairs(refits, nested, table, drawn))
+    return found
 
 
 def multiclass_evidence(activations: Array, table: ClipTable) -> Evidence:
@@ -233,7 +230,7 @@ def probe_time_evidence(
 
 def _of_pairs(
     refits: Floats, nested: NestedAccuracy, table: ClipTable, drawn: Relabelings
-) -> dict[frozenset[str], Evidence]:
+) -> dict[frozenset[str] | int, Evidence]:
     tested = max_t(refits.reshape(len(refits), -1), exact=drawn.exact)
     p = tested.p.reshape(refits.shape[1:])
     truth = table.emotion_of_clip

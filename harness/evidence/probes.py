@@ -81,6 +81,12 @@ def probe_evidence(
         "confusion": _confusion(activations, table, folds, best),
     }
     rungs = [found]
+    if table.words_recur:
+        apart = table.sentences
+        own_folds = probe_folds(apart.emotion, template=apart.template)
+        rungs.append(
+            _probed("every sentence for itself", activations, apart, own_folds)[1]
+        )
     if null is not None:
         heard = _probed("null half", null, table, folds)[1]
         detail |= {"null half, best layer": heard.effect, "null half, p": heard.p}

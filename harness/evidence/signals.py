@@ -65,6 +65,11 @@ def signal_evidence(
         "best_layer_chosen_in": chosen.share,
     }
     rungs = [_rung("conditional", statistics, tested, table)]
+    if table.words_recur:
+        _, by_sentence, apart = _signal(activations, table.sentences)
+        rungs.append(
+            _rung("every sentence for itself", by_sentence, apart, table.sentences)
+        )
     if null is not None:
         _, without_words, heard = _signal(null, table)
         detail |= {"null_half_signal": without_words[0], "null_half_p": heard.p_any}

@@ -47,16 +47,19 @@ def draw(
     if emotions is None:
         emotions = emotion_vectors(model, rng=rng)
     emotion = np.repeat(np.arange(model.emotions), model.prompts)
-    template = np.tile(np.arange(model.prompts), model.emotions)
-    if not model.matched:
-        template = np.arange(emotion.size)
+    turn = np.tile(np.arange(model.prompts), model.emotions)
+    template = turn if model.matched else np.arange(emotion.size)
     prompt_of_clip = np.repeat(np.arange(emotion.size), model.seeds)
     clips = np.sqrt(1 - model.icc) * _component(model, prompt_of_clip.size, rng)
     clips += emotions[emotion[prompt_of_clip]]
+    word = emotion * model.words + turn % model.words
     for variance, level in (
         (model.template, template),
-        (model.icc, np.arange(emotion.size)),
+        (model.icc * (1 - model.word), np.arange(emotion.size)),
+        (model.icc * model.word, word),
     ):
+        if not variance:
+            continue
         component = np.sqrt(variance) * _component(model, int(level.max()) + 1, rng)
         clips += component[level[prompt_of_clip]]
     clips += _common(model, rng)
@@ -178,6 +181,8 @@ class GaussianModel:
     signal: float = 0.0  # variance of the emotions
     template: float = 0.2  # variance of the templates (of further prompt noise if free)
     icc: float = 0.3  # the prompt's share of what is neither emotion nor template
+    word: float = 0.0  # the word's share of that, in all prompts that it recurs in
+    words: int = 10  # per emotion; prompt k has word k modulo this
     layer_correlation: float = 0.95
     participation_ratio: float = 23.0
     cosine: float = 0.95  # mean raw cosine of two clips
@@ -185,6 +190,7 @@ class GaussianModel:
     def __post_init__(self) -> None:
         shares = {
             "icc": self.icc,
+            "word": self.word,
             "layer_correlation": self.layer_correlation,
             "cosine": self.cosine,
         }

@@ -95,7 +95,8 @@ QUALIFIERS = {
     "audio-borne": "also seen without the words, so it came through the music",
     "acoustics-mediated": "vanishes once tempo, loudness and brightness are "
     "regressed out",
-    "prompt-lexical": "fails on wordings that were held out",
+    "prompt-lexical": "seen only where a word recurs; other words for the same emotion "
+    "do not show it",
 }
 
 _PERCENT_UNITS = ("share", "fraction", "proportion", "accuracy")

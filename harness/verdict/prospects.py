@@ -185,7 +185,7 @@ def _power(
     """Power for an effect of the claim's minimum, with so many prompts and clips."""
     evidence, distance = decision.evidence, _distance(decision)
     measured = evidence.detail.get("measured")
-    if measured:
+    if measured and "emotions" in measured:
         study = Study(
             emotions=int(measured["emotions"]),
             prompts=max(prompts, _FEWEST_PROMPTS),
