@@ -55,6 +55,7 @@ class Claim:
     topic: str = "activations"  # or "music"
     faults: bool = False  # its control plants faults; of instrument checks all do
     leads_on: float | None = None  # what the tree wants before it goes straight on
+    leads_on_p: float | None = None  # with a p below this
     contrasts: tuple[
         tuple[str, str], ...
     ] = ()  # (more, less), in the expected direction

@@ -53,7 +53,7 @@ def table_from(
     """Of prompts that share no word, in one cohort if no other is given."""
     turn = np.arange(emotion.size) if template is None else template
     prompts = [
-        Prompt(text=f"{emotions[e]} {t}", emotion=emotions[e], template=f"t{t:03d}")
+        Prompt(text=f"{e} {t}", emotion=str(e), template=f"t{t:03d}")
         for e, t in zip(emotion, turn, strict=True)
     ]
     specs = cast(

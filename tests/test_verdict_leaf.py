@@ -57,6 +57,22 @@ def test_what_is_carried_on_was_seen_in_fewer_clips(
     assert leaf_of(decisions, samples=samples, week=2) == expected
 
 
+@pytest.mark.parametrize(
+    ("p", "samples", "expected"),
+    [
+        (0.009, 20, "sae"),
+        (0.012, 50, "deep_dive"),  # below the look's alpha of .015, not below .01
+        (0.009, 50, "sae"),
+        (0.019, 100, "deep_dive"),
+    ],
+)
+def test_a_large_signal_leads_straight_on_with_a_small_p_only(
+    p: float, samples: int, expected: str
+) -> None:
+    decisions = {**all_in_favour(), SIGNAL: gate(SIGNAL, effect=0.05, p=p)}
+    assert leaf_of(decisions, samples=samples, week=2) == expected
+
+
 @pytest.mark.parametrize("key", GATES)
 @pytest.mark.parametrize(
     ("ruling", "samples", "week", "expected"),
@@ -104,7 +120,9 @@ def test_a_panel_that_cannot_be_measured_breaks_nothing_else() -> None:
     name = (control.id, None)
     stands = settled({**all_in_favour(), name: unmeasured})
     assert stands.verdict is Verdict.GO
-    assert settled({**all_in_favour(), name: found_something}).verdict is Verdict.FIX
+    beside = settled({**all_in_favour(), name: found_something})
+    assert beside.verdict is Verdict.GO
+    assert set(beside.unsound) == {"late_layers"}
     of_gate = load_claims()["layer_signal"].control()
     broken = replace(unmeasured, claim=of_gate)
     assert (

@@ -150,6 +150,28 @@ def test_a_control_that_speaks_up_breaks_the_instrument() -> None:
     assert "layer_signal control" in outcome.reason
 
 
+@pytest.mark.parametrize("claim", ["replication", "probe_learning", "clusters"])
+def test_a_control_beside_the_verdict_voids_its_own_claim_alone(claim: str) -> None:
+    control = load_claims()[claim].control()
+    spoke = decide(control, Evidence(effect=0.0001), FIRST)
+    assert spoke.status is Status.INVALID
+    beside = replace(gate(SIGNAL), claim=load_claims()[claim])
+    outcome = settled(
+        {**all_in_favour(), (claim, None): beside, (control.id, None): spoke}
+    )
+    assert outcome.verdict is Verdict.GO
+    assert (claim, None) not in outcome.p_gated
+    record = outcome.annotated(beside.as_record())
+    assert record["status"] == "invalid"
+    assert "where nothing was put" in record["because"]
+    assert record["strength"] is None
+    silent = decide(control, Evidence(effect=0.4), FIRST)
+    sound = settled(
+        {**all_in_favour(), (claim, None): beside, (control.id, None): silent}
+    )
+    assert sound.annotated(beside.as_record())["status"] == "supported"
+
+
 @pytest.mark.parametrize("key", GATES)
 @pytest.mark.parametrize(
     ("look", "verdict"), [(FIRST, Verdict.EXTEND), (LAST, Verdict.PIVOT)]

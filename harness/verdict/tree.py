@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 from harness.claims import settings
 from harness.inference.looks import PLANNED, Look
-from harness.verdict.gates import Key, breaks, gated_p, key_of
+from harness.verdict.gates import Key, breaks, gated_p, key_of, unsound
 from harness.verdict.prospects import Chances, Need, chances, need_of
 from harness.verdict.questions import (
     IN_ACTIVATIONS,
@@ -58,15 +58,20 @@ class Outcome:
     leaf: Leaf | None = None  # where the path ends
     p_gated: Mapping[Key, float] = field(default_factory=dict)
     needs: Mapping[Key, Need] = field(default_factory=dict)
+    unsound: Mapping[str, str] = field(default_factory=dict)  # see `gates.unsound`
 
     def annotated(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """An entry of `claims` in verdict.json with what the other claims make of it:
-        `p_gated` where it was reached, and `needs` where it is undecided.
+        `p_gated` where it was reached, `needs` where it is undecided, and INVALID where
+        its own control found something.
         """
         key = record["id"], record["member"]
         need = self.needs.get(key)
+        broken = self.unsound.get(record["id"])
+        void = {} if broken is None else _void(broken)
         return {
             **record,
+            **void,
             "p_gated": self.p_gated.get(key, record.get("p_gated")),
             "needs": None if need is None else asdict(need),
         }
@@ -108,7 +113,13 @@ def settle(
         leaf=_leaf(outcome.verdict, decided, look, week),
         p_gated=p_gated,
         needs=_needs(decided, look, clips),
+        unsound=unsound(decided),
     )
+
+
+def _void(broken: str) -> dict[str, Any]:
+    because = f"Its control found something where nothing was put: {broken}"
+    return {"status": str(Status.INVALID), "strength": None, "because": because}
 
 
 def _leaf(
@@ -140,10 +151,12 @@ def _go_on(decided: Sequence[Decision], look: Look, week: int) -> str:
 
 
 def _leads_on(decision: Decision) -> bool:
-    """Is it as large as the documents want it before they go straight on?"""
-    wanted, effect = decision.claim.leads_on, decision.evidence.effect
-    return wanted is None or (
-        effect is not None and not short_of(decision.claim, effect, wanted)
+    """Is it as large, and as sure, as the documents want before they go straight on?"""
+    claim, effect, p = decision.claim, decision.evidence.effect, decision.evidence.p
+    if claim.leads_on_p is not None and (p is None or p >= claim.leads_on_p):
+        return False
+    return claim.leads_on is None or (
+        effect is not None and not short_of(claim, effect, claim.leads_on)
     )
 
 
