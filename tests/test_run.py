@@ -165,11 +165,20 @@ def test_the_header_says_which_look_it_is(
     assert line in header_lines(opened(tmp_path, samples=samples))
 
 
+def test_the_header_says_how_many_words_there_are_where_they_recur(
+    tmp_path: Path,
+) -> None:
+    line = "words: 10 per emotion; sentences of one word count as one prompt"
+    assert line in header_lines(opened(tmp_path, samples=20))
+    assert line not in header_lines(opened(tmp_path, samples=10))
+
+
 @pytest.mark.parametrize(("samples", "here"), [(2, False), (11, False), (20, True)])
 def test_the_header_promises_nothing_for_a_look_that_is_no_evidence(
     tmp_path: Path, samples: int, here: bool
 ) -> None:
-    line = header_lines(opened(tmp_path, samples=samples))[3]
+    lines = header_lines(opened(tmp_path, samples=samples))
+    (line,) = [line for line in lines if line.startswith("power")]
     assert line.startswith("power: detects") == here
     assert (line == "power: none, this look is never evidence") == (not here)
 

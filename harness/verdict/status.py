@@ -229,7 +229,8 @@ def _status(claim: Claim, evidence: Evidence, look: Look) -> _Ruling:
     if _cannot_reach(evidence, look):
         because = (
             f"The smallest p that this design can give is {evidence.smallest_p:.2g}, "
-            f"above the {look.alpha:g} of this look: more prompts are needed."
+            f"above the {look.alpha:g} of this look: more prompts are needed, with "
+            "other words."
         )
         return Status.INVALID, None, because
     if p < look.alpha:
