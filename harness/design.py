@@ -112,6 +112,10 @@ class ClipTable:
         """
         return balanced_units(self.emotion, template=self.template)
 
+    @property
+    def n_units(self) -> int:
+        return int(self.units.max()) + 1
+
     @cached_property
     def relabelings(self) -> Relabelings:
         """Emotions shuffled among the prompts of a cohort, and of a template."""

@@ -8,7 +8,11 @@ import pytest
 from scipy import stats
 
 from harness.inference import InferenceError
-from harness.inference.jackknife import jackknife_interval, jackknife_t
+from harness.inference.jackknife import (
+    jackknife_interval,
+    jackknife_t,
+    p_above_zero,
+)
 
 Mask = npt.NDArray[np.bool_]
 
@@ -98,3 +102,12 @@ def test_confidence_must_be_a_probability(confidence: float) -> None:
 def test_no_units_at_all_are_refused() -> None:
     with pytest.raises(InferenceError, match="`units` must be at least 1"):
         jackknife_t(lambda mask: 0.0, 0)
+
+
+def test_p_of_zero_or_less_is_that_of_the_t_test() -> None:
+    values = np.random.default_rng(3).normal(0.4, 1.0, 12)
+    found = jackknife_t(lambda mask: float(values[mask].mean()), values.size)
+    expected = stats.ttest_1samp(values, 0.0, alternative="greater").pvalue
+    assert p_above_zero(found) == pytest.approx(expected)
+    few = jackknife_t(lambda mask: 1.0, 3)
+    assert p_above_zero(few) == 1.0

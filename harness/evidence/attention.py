@@ -73,7 +73,7 @@ def head_evidence(
         If there are fewer than 4 templates to choose a head in.
     """
     by_prompt, shares, tested = _by_emotion(levels, table)
-    units = _units(table)
+    units = table.n_units
 
     def score(masks: npt.NDArray[np.bool_]) -> Floats:
         return np.stack([log_f_ratio(by_prompt, table, mask) for mask in masks])
@@ -198,7 +198,7 @@ def _by_emotion(levels: Array, table: ClipTable) -> tuple[Floats, Floats, MaxT]:
 
 
 def _rung(name: str, by_prompt: Floats, tested: MaxT, table: ClipTable) -> Rung:
-    every = np.ones(_units(table), np.bool_)
+    every = np.ones(table.n_units, np.bool_)
     return Rung(
         rung=name,
         effect=float(np.exp(log_f_ratio(by_prompt, table, every)[tested.best])),
@@ -269,7 +269,3 @@ def _dealt_out(
     for template, contrast in enumerate(contrasts):
         statistics += contrast.T[chosen[:, template]]
     return statistics / len(contrasts), exact
-
-
-def _units(table: ClipTable) -> int:
-    return int(table.units.max()) + 1

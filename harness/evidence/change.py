@@ -15,13 +15,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from harness.design import ClipTable
 from harness.evidence.common import Floats, smallest_p
 from harness.evidence.qualifiers import Rung, as_detail, qualifier_of
 from harness.evidence.time import WindowSignals, documented_cosines
-from harness.inference.jackknife import Interval, jackknife_t
+from harness.inference.jackknife import jackknife_t, p_above_zero
 from harness.inference.maxt import max_t
 from harness.inference.selection import CrossFitted, cross_fitted
 from harness.measures.temporal import early_minus_late, rise_along_line
@@ -138,15 +137,6 @@ def _change(found: WindowSignals, contrast: Floats) -> _Change:
     return _Change(
         chosen=chosen,
         of_labels=tested.p_any,
-        of_change=_p_above_zero(chosen.interval),
+        of_change=p_above_zero(chosen.interval),
         upper=float(np.max(by_layer.upper_one_sided)),
     )
-
-
-def _p_above_zero(interval: Interval[float]) -> float:
-    """One-sided p of a change of zero or less; 1 where there is no interval."""
-    freedom = interval.units - 1
-    error = (interval.high - interval.estimate) / stats.t.ppf(0.975, max(freedom, 1))
-    if not error > 0:
-        return 1.0
-    return float(stats.t.sf(interval.estimate / error, freedom))

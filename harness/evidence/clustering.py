@@ -52,7 +52,7 @@ def emotion_cluster_evidence(activations: Array, table: ClipTable) -> Evidence:
     statistics = silhouettes(distances, drawn.labels, template=table.template)
     tested = max_t(statistics, exact=drawn.exact)
     score = _score(distances, table)
-    units = int(table.units.max()) + 1
+    units = table.n_units
     chosen = cross_fitted(score, units, rng=table.rng("clusters"))
     by_layer = jackknife_t(lambda mask: score(mask[None])[0], units)
     clips = prompt_distances(activations, np.arange(table.n_clips))
@@ -182,7 +182,7 @@ def _score(
 def _chance(distances: Floats, table: ClipTable, labels: npt.NDArray[np.int8]) -> float:
     """Mean silhouette of shuffled emotions in halves of the units."""
     rng = table.rng("chance of clusters")
-    units = int(table.units.max()) + 1
+    units = table.n_units
     means = []
     for _ in range(_CHANCE_HALVES):
         half = np.isin(table.units, rng.permutation(units)[: units // 2])

@@ -61,7 +61,7 @@ def spread_evidence(levels: Array, table: ClipTable) -> Evidence:
     def score(masks: npt.NDArray[np.bool_]) -> Floats:
         return np.stack([log_f_ratio(by_prompt, table, mask) for mask in masks])
 
-    chosen = cross_fitted(score, _units(table), rng=table.rng("spread"))
+    chosen = cross_fitted(score, table.n_units, rng=table.rng("spread"))
     shape, best = levels.shape[1:], chosen.best
     low, high = np.exp([chosen.interval.low, chosen.interval.high])
     return Evidence(
@@ -140,15 +140,15 @@ def ratio_evidence(
         _differences(of_more.astype(np.float64), ~of_more, by_prompt), exact=drawn.exact
     )
     more = pair.emotion == 0
-    member = pair.units == np.arange(_units(pair))[:, None]
+    member = pair.units == np.arange(pair.n_units)[:, None]
 
     def score(masks: npt.NDArray[np.bool_]) -> Floats:
         there = np.atleast_2d(masks) @ member
         gaps = _differences(there & more, there & ~more, by_prompt)
         return gaps if masks.ndim == 2 else gaps[0]
 
-    chosen = cross_fitted(score, _units(pair), rng=pair.rng("levels"))
-    by_column = jackknife_t(score, _units(pair))
+    chosen = cross_fitted(score, pair.n_units, rng=pair.rng("levels"))
+    by_column = jackknife_t(score, pair.n_units)
     shape = levels.shape[1:]
     low, high = np.exp([chosen.interval.low, chosen.interval.high])
     return Evidence(
@@ -253,7 +253,3 @@ def _place(column: int, shape: tuple[int, ...]) -> dict[str, int]:
     where = np.unravel_index(column, shape)
     names = ("layer", "window or band")
     return {name: int(index) for name, index in zip(names, where, strict=False)}
-
-
-def _units(table: ClipTable) -> int:
-    return int(table.units.max()) + 1

@@ -10,7 +10,7 @@ from scipy import stats
 
 from harness.design import ClipTable
 from harness.evidence.common import Array, Floats, smallest_p
-from harness.inference.jackknife import jackknife_t
+from harness.inference.jackknife import jackknife_t, p_above_zero
 from harness.inference.relabel import p_value
 from harness.measures.gram import prompt_gram
 from harness.measures.similarity import (
@@ -53,11 +53,11 @@ def depth_evidence(activations: Array, table: ClipTable) -> Evidence:
     def change(mask: npt.NDArray[np.bool_]) -> float:
         return float(score(mask) @ contrast)
 
-    found = jackknife_t(change, _units(table))
+    found = jackknife_t(change, table.n_units)
     of_labels = p_value(statistics @ contrast)
-    of_change = _p_above_zero(found.estimate, found.high, found.units)
+    of_change = p_above_zero(found)
     thirds = np.stack([t / t.sum() for t in (early, middle, late)])
-    by_third = jackknife_t(lambda mask: score(mask) @ thirds.T, _units(table))
+    by_third = jackknife_t(lambda mask: score(mask) @ thirds.T, table.n_units)
     return Evidence(
         effect=found.estimate,
         p=max(of_labels, of_change),
@@ -93,7 +93,7 @@ def stability_evidence(activations: Array, table: ClipTable) -> Evidence:
     """
     gram = prompt_gram(activations, table.prompt_of_clip)
     _thirds(len(gram))
-    units = _units(table)
+    units = table.n_units
     score = signal_of_units(
         gram, table.emotion, unit_of_prompt=table.units, template=table.template
     )
@@ -145,14 +145,3 @@ def _between(gram: Floats, table: ClipTable) -> Floats:
     sums: Any = member @ np.where(kept, gram, 0.0) @ member.T
     found: Floats = sums / np.where(pairs == 0, np.nan, pairs)
     return found
-
-
-def _p_above_zero(estimate: float, high: float, units: int) -> float:
-    """One-sided p of a change of zero or less; 1 where there is no interval."""
-    freedom = units - 1
-    error = (high - estimate) / stats.t.ppf(0.975, max(freedom, 1))
-    return float(stats.t.sf(estimate / error, freedom)) if error > 0 else 1.0
-
-
-def _units(table: ClipTable) -> int:
-    return int(table.units.max()) + 1

@@ -40,7 +40,7 @@ def feature_evidences(
     score = explained_variance_of_units(
         by_prompt, table.emotion, unit_of_prompt=table.units, template=table.template
     )
-    interval = jackknife_t(score, int(table.units.max()) + 1)
+    interval = jackknife_t(score, table.n_units)
     found = {}
     for k, name in enumerate(features):
         values = by_prompt[:, k]

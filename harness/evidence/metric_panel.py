@@ -81,7 +81,7 @@ def measure_metrics(activations: Array, table: ClipTable) -> MetricPanel:
         If the activations hold nothing to compare, or there are too few prompts for
         the principal components of CCA.
     """
-    units = int(table.units.max()) + 1
+    units = table.n_units
     gram, pairs = metric_pairs(
         activations, table.prompt_of_clip, table.emotion, template=table.template
     )
@@ -188,7 +188,7 @@ def _wasserstein_score(slices: Floats, table: ClipTable) -> Score:
 def _shuffled(table: ClipTable, size: int) -> npt.NDArray[np.intp]:
     """Shuffled labels of some sets of so many units, -1 in all others, by row."""
     rng = table.rng(f"chance of {size}")
-    units = int(table.units.max()) + 1
+    units = table.n_units
     rows = []
     for _ in range(_CHANCE_MASKS):
         kept = np.isin(table.units, rng.permutation(units)[:size])

@@ -147,7 +147,7 @@ def learning_evidence(activations: Array, table: ClipTable) -> Evidence:
         layer_of_fold=nested.layer_of_fold,
         prompt_of_clip=table.prompt_of_clip,
     )
-    units = int(table.units.max()) + 1
+    units = table.n_units
     orders = table.rng("learning").random((_DRAWS, units))
     all_, half = curve.largest, curve.largest // 2
     sizes = sorted({max(round(share * all_), 1) for share in _SIZES})

@@ -50,8 +50,8 @@ def signal_evidence(
     score = signal_of_units(
         gram, table.emotion, unit_of_prompt=table.units, template=table.template
     )
-    chosen = cross_fitted(score, _units(table), rng=table.rng("layers"))
-    by_layer = jackknife_t(score, _units(table))
+    chosen = cross_fitted(score, table.n_units, rng=table.rng("layers"))
+    by_layer = jackknife_t(score, table.n_units)
     raw = raw_cosine_signal(activations, table.emotion_of_clip)
     detail: dict[str, Any] = {
         "layers": list(range(statistics.shape[1])),
@@ -114,7 +114,7 @@ def layer_evidences(activations: Array, table: ClipTable) -> tuple[Evidence, ...
     score = signal_of_units(
         gram, table.emotion, unit_of_prompt=table.units, template=table.template
     )
-    interval = jackknife_t(score, _units(table))
+    interval = jackknife_t(score, table.n_units)
     return tuple(
         Evidence(
             effect=float(statistics[0, layer]),
@@ -179,7 +179,3 @@ def _rung(name: str, statistics: Floats, tested: MaxT, table: ClipTable) -> Rung
         p=tested.p_any,
         smallest_p=smallest_p(table),
     )
-
-
-def _units(table: ClipTable) -> int:
-    return int(table.units.max()) + 1

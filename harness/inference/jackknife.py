@@ -24,7 +24,13 @@ from scipy import stats
 
 from harness.inference import InferenceError
 
-__all__ = ["FEWEST_UNITS", "Interval", "jackknife_interval", "jackknife_t"]
+__all__ = [
+    "FEWEST_UNITS",
+    "Interval",
+    "jackknife_interval",
+    "jackknife_t",
+    "p_above_zero",
+]
 
 Mask = npt.NDArray[np.bool_]
 Value = TypeVar("Value", float, npt.NDArray[np.float64])
@@ -133,6 +139,15 @@ def jackknife_interval(
         upper_one_sided=estimate + one_sided * error,
         units=units,
     )
+
+
+def p_above_zero(interval: Interval[float]) -> float:
+    """One-sided p of zero or less, from the bounds; 1 where there are none."""
+    freedom = interval.units - 1
+    error = (interval.high - interval.estimate) / stats.t.ppf(0.975, max(freedom, 1))
+    if not error > 0:
+        return 1.0
+    return float(stats.t.sf(interval.estimate / error, freedom))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
