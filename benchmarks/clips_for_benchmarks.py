@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from clips_for_tests import card_of
 
 from harness.captures import STATISTICS, WINDOWED, ClipCapture
 from harness.models.protocol import ModelCard
@@ -17,25 +18,6 @@ __all__ = ["GENERATION", "captured", "card_of", "plan_of", "prompts_of"]
 GENERATION = Generation(duration_seconds=0.1)
 
 Floats = np.ndarray
-
-
-def card_of(name: str, *, layers: int, d_model: int, heads: int) -> ModelCard:
-    """A model of that shape, which does not exist."""
-    return ModelCard(
-        name=name,
-        fingerprint="0123456789abcdef0123456789abcdef",
-        layers=layers,
-        d_model=d_model,
-        heads=heads,
-        codebooks=4,
-        vocabulary=256,
-        delays=(0, 1, 2, 3),
-        frame_rate=50.0,
-        sample_rate=16_000,
-        max_duration_seconds=30.0,
-        parameters=0,
-        text_encoder="skeptic/t5-tiny",
-    )
 
 
 def prompts_of(emotions: Sequence[str], templates: int) -> list[Prompt]:

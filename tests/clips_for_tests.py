@@ -10,6 +10,7 @@ audiocraft is imported.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,33 +26,25 @@ from harness.store import Store
 
 __all__ = [
     "CARD",
+    "CLIPS",
+    "FIRST",
     "GENERATION",
+    "PLAN",
     "PROVENANCE",
+    "card_of",
+    "filled",
+    "flip_a_bit",
     "make_audio",
     "make_capture",
     "make_resolved",
     "make_tokens",
     "plan_of",
     "put_clip",
+    "reopened",
     "resolved_tensors",
     "tree",
 ]
 
-CARD = ModelCard(
-    name="phantom:paper",
-    fingerprint="0123456789abcdef0123456789abcdef",
-    heads=1,
-    layers=2,
-    d_model=3,
-    codebooks=4,
-    vocabulary=256,
-    delays=(0, 1, 2, 3),
-    frame_rate=50.0,
-    sample_rate=16_000,
-    max_duration_seconds=30.0,
-    parameters=0,
-    text_encoder="skeptic/t5-tiny",
-)
 # The time of making is part of a record: two stores can be compared only without it.
 os.environ.setdefault("SOURCE_DATE_EPOCH", "1700000000")
 
@@ -59,6 +52,28 @@ GENERATION = Generation(duration_seconds=0.1, batch_size=2)
 PROVENANCE = {"python": "3.11", "torch": "2.10.0"}
 _EMOTIONS = ("happy", "sad")
 _WINDOWS = 8
+
+
+def card_of(name: str, *, layers: int, d_model: int, heads: int) -> ModelCard:
+    """A model of that shape, which does not exist."""
+    return ModelCard(
+        name=name,
+        fingerprint="0123456789abcdef0123456789abcdef",
+        layers=layers,
+        d_model=d_model,
+        heads=heads,
+        codebooks=4,
+        vocabulary=256,
+        delays=(0, 1, 2, 3),
+        frame_rate=50.0,
+        sample_rate=16_000,
+        max_duration_seconds=30.0,
+        parameters=0,
+        text_encoder="skeptic/t5-tiny",
+    )
+
+
+CARD = card_of("phantom:paper", layers=2, d_model=3, heads=1)
 
 
 def plan_of(prompts_per_emotion: int, *, generation: Generation = GENERATION) -> Plan:
@@ -75,6 +90,11 @@ def plan_of(prompts_per_emotion: int, *, generation: Generation = GENERATION) ->
         fingerprint=CARD.fingerprint,
         generation=generation,
     )
+
+
+PLAN = plan_of(2)  # 4 prompts, 8 clips
+CLIPS = PLAN.clips[:3]
+FIRST = CLIPS[0]
 
 
 def make_audio(seed: int) -> npt.NDArray[np.float32]:
@@ -148,6 +168,25 @@ def put_clip(store: Store, clip: ClipSpec, *, scratch: Path | None = None) -> No
         generation=GENERATION,
         provenance=PROVENANCE,
     )
+
+
+def filled(root: Path, clips: Sequence[ClipSpec]) -> Store:
+    """A store with `clips`."""
+    store = Store(root, CARD)
+    for clip in clips:
+        put_clip(store, clip)
+    return store
+
+
+def reopened(store: Store) -> Store:
+    """The same store, seen by another process: nothing is taken on trust."""
+    return Store(store.root, CARD)
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
 
 
 def tree(directory: Path) -> dict[str, bytes]:

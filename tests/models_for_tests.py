@@ -13,7 +13,6 @@ is 16 kHz mono, 50 frames a second.
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,7 +28,7 @@ from harness.models.phantoms import register_text_encoder
 from harness.models.protocol import ModelCard
 from harness.phantoms.config import CODEC, LANGUAGE_MODEL, SAMPLE_RATE
 
-__all__ = ["export_checkpoint", "loaded", "phantom_shaped_musicgen", "tiny_musicgen"]
+__all__ = ["loaded", "phantom_shaped_musicgen", "tiny_musicgen"]
 
 FRAME_RATE = 50.0
 
@@ -78,22 +77,6 @@ def loaded(model: MusicGen, *, name: str = "tiny") -> LoadedMusicGen:
         text_encoder=model.lm.cfg.conditioners.description.t5.name,
     )
     return LoadedMusicGen(card, model, torch.float32)
-
-
-def export_checkpoint(model: MusicGen, directory: Path) -> None:
-    """Write `model` to `directory` as audiocraft exports checkpoints."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for filename, part in (
-        ("state_dict.bin", model.lm),
-        ("compression_state_dict.bin", model.compression_model),
-    ):
-        package = {
-            "best_state": part.state_dict(),
-            "xp.cfg": OmegaConf.to_yaml(part.cfg),
-            "version": "1.3.0",
-            "exported": True,
-        }
-        torch.save(package, directory / filename)
 
 
 def _musicgen(config: dict[str, Any], *, seed: int) -> MusicGen:

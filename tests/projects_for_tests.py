@@ -29,6 +29,7 @@ __all__ = [
     "WORKERS",
     "Go",
     "go",
+    "leave_stale_go",
     "verdict_of",
 ]
 
@@ -175,3 +176,13 @@ def verdict_of(pytester: pytest.Pytester) -> dict[str, Any]:
     path = pytester.path / "reports" / "latest" / "verdict.json"
     record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return record
+
+
+def leave_stale_go(pytester: pytest.Pytester) -> Path:
+    """Write the reports of an earlier run that said GO; returns their directory."""
+    directory = pytester.path / "reports" / "latest"
+    directory.mkdir(parents=True)
+    (directory / "verdict.json").write_text('{"state": "complete", "verdict": "GO"}')
+    (directory / "report.html").write_text("GO")
+    (directory / "report.md").write_text("GO")
+    return directory

@@ -9,11 +9,12 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from harness.design import ClipTable
+from harness.design import RELABELINGS, ClipTable
+from harness.inference.gaussian import Draw
 from harness.plan import ClipSpec
 from harness.prompts import Prompt
 
-__all__ = ["EMOTIONS", "shuffled", "table_from", "table_of"]
+__all__ = ["EMOTIONS", "shuffled", "table_from", "table_of", "table_of_draw"]
 
 EMOTIONS = ("happy", "sad", "calm", "energetic")
 
@@ -70,6 +71,19 @@ def table_from(
         prompt_of_clip=prompt_of_clip,
         prompt_of_control=prompt_of_clip,
         **values,
+    )
+
+
+def table_of_draw(
+    drawn: Draw, *, emotions: tuple[str, ...] = EMOTIONS, count: int = RELABELINGS
+) -> ClipTable:
+    """The design of a draw, of as many of `emotions` as it has."""
+    return table_from(
+        drawn.emotion,
+        drawn.template,
+        drawn.prompt_of_clip,
+        emotions=emotions,
+        relabeling_count=count,
     )
 
 

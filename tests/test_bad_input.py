@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 import torch
 
-import harness.run
 from harness.models import checkpoint, phantoms
 from harness.request import Request
 from harness.run import RunError, open_run
@@ -236,7 +235,7 @@ def test_half_precision_on_the_cpu_is_refused(refused: Refused) -> None:
 def test_cuda_where_there_is_none_is_refused(
     refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(harness.run, "_NVIDIA_DRIVER", ())
+    monkeypatch.setattr("harness.run.device._NVIDIA_DRIVER", ())
     assert "there is no CUDA here. Use --device cpu." in refused(device="cuda")
 
 

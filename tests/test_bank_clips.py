@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from samplers_for_tests import FakeSampler, made
 
-import harness.run
 from harness.prompts import PromptError
 from harness.request import Request
 from harness.run import Run, open_run
@@ -30,8 +29,8 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def load(plan: Any, *_: Any) -> FakeSampler:
         return FakeSampler(path, generation=plan.generation)
 
-    monkeypatch.setattr(harness.run, "load_sampler", load)
-    monkeypatch.setattr(harness.run, "free_memory", lambda: None)
+    monkeypatch.setattr("harness.run.run.load_sampler", load)
+    monkeypatch.setattr("harness.run.run.free_memory", lambda: None)
     return path
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy import stats
-from tables_for_tests import table_from
+from tables_for_tests import table_of_draw
 
 from harness.claims import load_claims
 from harness.evidence import signal_evidence
@@ -47,9 +47,7 @@ CLAIM = load_claims()["layer_signal"]
 
 
 def _evidence(drawn: Draw) -> Evidence:
-    table = table_from(
-        drawn.emotion, drawn.template, drawn.prompt_of_clip, relabeling_count=201
-    )
+    table = table_of_draw(drawn, count=201)
     return signal_evidence(drawn.activations, table)
 
 

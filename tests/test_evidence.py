@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tables_for_tests import table_from
+from rulings_for_tests import p_of, status_of
+from tables_for_tests import table_of_draw
 
 from harness.claims import load_claims
 from harness.design import ClipTable
@@ -31,11 +32,10 @@ from harness.evidence import (
     signal_evidence,
     silence,
 )
-from harness.inference.gaussian import Draw, GaussianModel, draw
+from harness.inference.gaussian import GaussianModel, draw
 from harness.inference.looks import look_for
 from harness.verdict import Evidence, Status, decide
 
-EMOTIONS = ("happy", "sad", "calm")
 ALPHA = look_for(10).alpha
 TRUTH = GaussianModel(
     emotions=3, prompts=10, seeds=1, layers=4, dimensions=48, signal=0.2
@@ -45,23 +45,9 @@ NULL = replace(TRUTH, signal=0.0)
 Floats = npt.NDArray[np.float64]
 
 
-def table_of(drawn: Draw) -> ClipTable:
-    """The design of a draw, for functions that need no specs."""
-    return table_from(drawn.emotion, drawn.template, drawn.prompt_of_clip)
-
-
 def drawn(model: GaussianModel, seed: int = 1) -> tuple[npt.NDArray[Any], ClipTable]:
     found = draw(model, rng=np.random.default_rng(seed))
-    return found.activations, table_of(found)
-
-
-def p_of(evidence: Evidence) -> float:
-    assert evidence.p is not None
-    return evidence.p
-
-
-def status_of(claim: str, evidence: Evidence) -> Status:
-    return decide(load_claims()[claim], evidence, look_for(10)).status
+    return found.activations, table_of_draw(found)
 
 
 def heard(table: ClipTable, means: Mapping[str, float], *, spread: float) -> Floats:

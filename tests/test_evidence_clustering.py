@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
+from rulings_for_tests import p_of, status_of
 from tables_for_tests import shuffled, table_of
 
-from harness.claims import load_claims
 from harness.design import ClipTable
 from harness.evidence import clustering
 from harness.evidence.clustering import (
@@ -15,9 +15,8 @@ from harness.evidence.clustering import (
     plane_evidence,
     template_cluster_evidence,
 )
-from harness.inference.looks import look_for
 from harness.measures.similarity import SimilarityError
-from harness.verdict import Evidence, Status, decide
+from harness.verdict import Status
 
 LAYERS, D = 4, 12
 
@@ -33,15 +32,6 @@ def planted(
     values += shared[np.repeat(np.arange(10), 4)]
     values[:, 1] += strength * np.eye(4, D)[table.emotion]
     return values, table
-
-
-def status_of(claim: str, evidence: Evidence) -> Status:
-    return decide(load_claims()[claim], evidence, look_for(10)).status
-
-
-def p_of(evidence: Evidence) -> float:
-    assert evidence.p is not None
-    return evidence.p
 
 
 def test_clusters_are_found_in_the_layer_that_has_them() -> None:

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from rulings_for_tests import p_of, status_of
 from scipy import stats
 from tables_for_tests import table_from
 
-from harness.claims import load_claims
 from harness.design import ClipTable
 from harness.evidence import frequency_evidence, ratio_evidence, spread_evidence
 from harness.inference import InferenceError
 from harness.inference.looks import look_for
 from harness.measures.temporal import TemporalError
-from harness.verdict import Evidence, Status, decide
+from harness.verdict import Status
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,15 +58,6 @@ def levels(
     noise = 0.1 * rng.normal(size=(clips.n_clips, LAYERS))
     found: Floats = by_prompt[clips.prompt_of_clip] + noise
     return found
-
-
-def p_of(evidence: Evidence) -> float:
-    assert evidence.p is not None
-    return evidence.p
-
-
-def status_of(claim: str, evidence: Evidence) -> Status:
-    return decide(load_claims()[claim], evidence, look_for(10)).status
 
 
 # --- emotions against prompts -------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from rulings_for_tests import p_of
 from scipy import stats
 from tables_for_tests import table_from
 
@@ -59,11 +60,6 @@ def features(
 
 def found_in(clips: ClipTable, seed: int, **planted: float) -> dict[Column, Evidence]:
     return panel_evidence(features(clips, seed, **planted), clips, CONTRASTS)
-
-
-def p_of(evidence: Evidence) -> float:
-    assert evidence.p is not None
-    return evidence.p
 
 
 @pytest.mark.parametrize("matched", [True, False], ids=["matched", "free"])

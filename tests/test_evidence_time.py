@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from rulings_for_tests import p_of, status_of
 from scipy import stats
-from tables_for_tests import table_from
+from tables_for_tests import table_of_draw
 
-from harness.claims import load_claims
 from harness.design import ClipTable
 from harness.evidence import early_evidence, emergence_evidence, growth_evidence
 from harness.evidence.time import WindowSignals, window_signals
@@ -26,7 +26,7 @@ from harness.inference.looks import look_for
 from harness.measures.gram import prompt_gram
 from harness.measures.similarity import emotion_signal
 from harness.measures.temporal import TemporalError
-from harness.verdict import Evidence, Status, decide
+from harness.verdict import Status
 
 Floats = npt.NDArray[np.float64]
 
@@ -59,23 +59,12 @@ def planted(
     scale = np.sqrt(np.tile(course, LAYERS))[:, None]
     emotions = emotion_vectors(model, rng=rng) * scale
     found = draw(model, rng=rng, emotions=emotions)
-    table = table_from(
-        found.emotion, found.template, found.prompt_of_clip, relabeling_count=count
-    )
-    return found.activations.reshape(-1, LAYERS, WINDOWS, DIMENSIONS), table
+    values = found.activations.reshape(-1, LAYERS, WINDOWS, DIMENSIONS)
+    return values, table_of_draw(found, count=count)
 
 
 def signals(course: tuple[float, ...] = NOWHERE, **changes: Any) -> WindowSignals:
     return window_signals(*planted(course, **changes))
-
-
-def p_of(evidence: Evidence) -> float:
-    assert evidence.p is not None
-    return evidence.p
-
-
-def status_of(claim: str, evidence: Evidence) -> Status:
-    return decide(load_claims()[claim], evidence, look_for(10)).status
 
 
 # --- in which part ------------------------------------------------------------------

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rulings_for_tests import status_of
 from tables_for_tests import shuffled, table_of
 
-from harness.claims import load_claims
 from harness.design import ClipTable
 from harness.evidence import (
     dataset_evidence,
@@ -22,9 +22,8 @@ from harness.evidence import (
     stability_evidence,
 )
 from harness.evidence.dataset import key_layers
-from harness.inference.looks import look_for
 from harness.measures.similarity import SimilarityError
-from harness.verdict import Evidence, Status, decide
+from harness.verdict import Evidence, Status
 
 EMOTIONS = ("happy", "sad", "calm")
 LAYERS, D = 6, 24
@@ -48,10 +47,6 @@ def planted(
     place = np.random.default_rng(99).normal(size=(len(EMOTIONS), D)) / np.sqrt(D)
     emotion = place[table.emotion][:, None] * np.asarray(strength)[None, :, None]
     return noise + emotion, table
-
-
-def status_of(claim: str, evidence: Evidence) -> Status:
-    return decide(load_claims()[claim], evidence, look_for(10)).status
 
 
 LATE = [0.0, 0.0, 0.5, 1.0, 2.0, 2.0]

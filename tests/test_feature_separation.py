@@ -7,21 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import statsmodels.formula.api as smf
+from rulings_for_tests import status_of
 from statsmodels.stats.anova import anova_lm
 from tables_for_tests import table_of
 
-from harness.claims import load_claims, single_rules
+from harness.claims import single_rules
 from harness.design import ClipTable
 from harness.evidence.features import feature_evidences
 from harness.evidence.rules import rule_evidences
-from harness.inference.looks import look_for
 from harness.measures.feature_separation import explained_variance
 from harness.measures.similarity import SimilarityError
-from harness.verdict import Evidence, Status, decide
-
-
-def status_of(claim: str, evidence: Evidence) -> Status:
-    return decide(load_claims()[claim], evidence, look_for(10)).status
+from harness.verdict import Status
 
 
 def features_of(

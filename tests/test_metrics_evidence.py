@@ -13,9 +13,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tables_for_tests import table_from
+from rulings_for_tests import p_of, status_of
+from tables_for_tests import table_of_draw
 
-from harness.claims import load_claims
 from harness.design import ClipTable
 from harness.evidence.common import silence
 from harness.evidence.metric_panel import (
@@ -30,12 +30,12 @@ from harness.evidence.metrics import (
     sensitivity_evidence,
 )
 from harness.inference import InferenceError
-from harness.inference.gaussian import Draw, GaussianModel, draw
+from harness.inference.gaussian import GaussianModel, draw
 from harness.inference.looks import look_for
 from harness.inference.maxt import max_t
 from harness.measures.gram import SimilarityError, prompt_gram
 from harness.measures.similarity import emotion_signals
-from harness.verdict import Evidence, Status, decide
+from harness.verdict import Status
 
 EMOTIONS = ("happy", "sad", "calm", "angry")
 ALPHA = look_for(10).alpha
@@ -47,27 +47,12 @@ NULL = replace(TRUTH, signal=0.0)
 Floats = npt.NDArray[np.float64]
 
 
-def table_of(found: Draw, count: int) -> ClipTable:
-    """The design of a draw, for functions that need no specs."""
-    return table_from(
-        found.emotion, found.template, found.prompt_of_clip, relabeling_count=count
-    )
-
-
 def drawn(
     model: GaussianModel, seed: int = 1, *, count: int = 2_000
 ) -> tuple[Floats, ClipTable]:
     found = draw(model, rng=np.random.default_rng(seed))
-    return found.activations.astype(np.float64), table_of(found, count)
-
-
-def p_of(evidence: Evidence) -> float:
-    assert evidence.p is not None
-    return evidence.p
-
-
-def status_of(claim: str, evidence: Evidence) -> Status:
-    return decide(load_claims()[claim], evidence, look_for(10)).status
+    table = table_of_draw(found, emotions=EMOTIONS, count=count)
+    return found.activations.astype(np.float64), table
 
 
 @pytest.fixture(scope="module")

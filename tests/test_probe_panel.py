@@ -10,10 +10,10 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 import pytest
+from rulings_for_tests import p_of, status_of
 from sklearn.linear_model import RidgeClassifier
 from tables_for_tests import shuffled, table_of
 
-from harness.claims import load_claims
 from harness.design import ClipTable
 from harness.evidence.probe_panel import (
     learning_evidence,
@@ -21,7 +21,6 @@ from harness.evidence.probe_panel import (
     probe_panel,
     probe_time_evidence,
 )
-from harness.inference.looks import look_for
 from harness.measures.learning_curve import LearningCurve
 from harness.measures.probe import (
     ProbeError,
@@ -36,7 +35,7 @@ from harness.measures.probe_pairs import (
     confusion_of_scores,
     pair_accuracies,
 )
-from harness.verdict import Evidence, Status, decide
+from harness.verdict import Status
 
 LAYERS, D = 4, 16
 HAPPY_SAD = frozenset(("happy", "sad"))
@@ -54,15 +53,6 @@ def planted(
     place = np.array([1.0, -1.0, 0.0, 0.0])[table.emotion]
     values[:, 2] += strength * place[:, None]
     return values, table
-
-
-def status_of(claim: str, evidence: Evidence) -> Status:
-    return decide(load_claims()[claim], evidence, look_for(10)).status
-
-
-def p_of(evidence: Evidence) -> float:
-    assert evidence.p is not None
-    return evidence.p
 
 
 # --- measures -----------------------------------------------------------------------

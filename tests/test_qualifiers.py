@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tables_for_tests import table_from
+from tables_for_tests import table_of_draw
 
 from harness.design import ClipTable
 from harness.evidence import probe_evidence, signal_evidence
@@ -31,7 +31,6 @@ from harness.inference.gaussian import GaussianModel, draw
 from harness.inference.looks import look_for
 from harness.verdict import Evidence
 
-EMOTIONS = ("happy", "sad", "calm", "energetic")
 ALPHA = look_for(10).alpha
 NOISE = GaussianModel(emotions=4, prompts=10, seeds=1, layers=3, dimensions=64)
 TEMPLATES = 3
@@ -145,9 +144,7 @@ def world(
     rng = np.random.default_rng(seed)
     noise = draw(NOISE, rng=rng)
     emotion, clips = noise.emotion, len(noise.activations)
-    table = table_from(
-        emotion, noise.template, noise.prompt_of_clip, relabeling_count=1_000
-    )
+    table = table_of_draw(noise, count=1_000)
     base = noise.activations.astype(np.float64)
     scale = base.std()
     of_words, of_music = scale * rng.normal(size=(2, 4, 1, 64))

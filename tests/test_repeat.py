@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,6 @@ from samplers_for_tests import (
     loader,
     made,
     never_loaded,
-    without_waiting,
 )
 
 from harness.plan import ClipSpec
@@ -27,10 +25,7 @@ from harness.store import Store
 
 PLAN = plan_of(6)  # 12 prompts, 22 clips, micro-batches of 2
 
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", without_waiting)
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
 
 def collected(root: Path) -> Store:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,65 +9,43 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from clips_for_tests import make_audio
+from audiocraft_for_tests import attention_of
 from models_for_tests import loaded, tiny_musicgen
-from samplers_for_tests import never_loaded, without_waiting
+from replays_for_tests import (
+    EMOTIONS,
+    GENERATION,
+    MODEL,
+    damage,
+    damage_found,
+    plan_of,
+    put_with_other_codes,
+    sampler,
+)
+from samplers_for_tests import never_loaded
 from scipy import stats
-from test_resolved import attention_of
 
 from fixtures.attention import Attention
 from harness.design import clip_table
 from harness.instrument import require_replayed
 from harness.measures.temporal import band_powers, band_sums, octave_bands
-from harness.plan import CaptureSpec, Generation, Plan, make_plan
-from harness.prompts import Prompt, load_bank
+from harness.plan import CaptureSpec
+from harness.prompts import load_bank
 from harness.sampling import replay
 from harness.sampling.maps import WholeMaps
 from harness.sampling.replay import Replay, replay_clips, replayed
 from harness.sampling.sampler import Sampler
 from harness.sampling.workers import collect
 from harness.store import Store
-from harness.store.audit import audit, unreferenced
+from harness.store.audit import unreferenced
 from harness.verdict import BrokenInstrument
 
-EMOTIONS = ("happy", "sad", "calm")
-GENERATION = Generation(duration_seconds=0.4, batch_size=4)  # 20 frames, 23 steps
-MODEL = loaded(tiny_musicgen())
+PLAN = plan_of(2)
 STEPS, WINDOWS = 23, 8
 LAYERS, HEADS = MODEL.card.layers, MODEL.card.heads
 BANDS = octave_bands(50.0, 0.4)
 of_step = np.arange(STEPS) * WINDOWS // STEPS  # which window
 
-
-def plan_of(templates: int, fingerprint: str = MODEL.card.fingerprint) -> Plan:
-    prompts = [
-        Prompt(text=f"{emotion} tune for {n} pianos", emotion=emotion, template=f"t{n}")
-        for n in range(templates)
-        for emotion in EMOTIONS
-    ]
-    return make_plan(
-        prompts,
-        seeds_per_prompt=1,
-        seed=0,
-        fingerprint=fingerprint,
-        generation=GENERATION,
-    )
-
-
-PLAN = plan_of(2)
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(os, "fsync", without_waiting)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def sampler() -> Sampler:
-    return Sampler(MODEL, GENERATION)
+pytestmark = pytest.mark.usefixtures("one_thread", "no_waiting_for_the_disk")
 
 
 @pytest.fixture
@@ -212,11 +188,7 @@ def test_a_long_clip_is_seen_up_to_its_first_seconds(
 
 def test_codes_that_are_not_the_clips_own_are_found_out(store: Store) -> None:
     clip = replay_clips(PLAN)[4]
-    tokens = store.tokens(clip.key)
-    changed = replace(tokens, codes=(tokens.codes + 7) % MODEL.card.vocabulary)
-    made = next(Sampler(MODEL, GENERATION).generate([clip]))[0]
-    capture = replace(made.capture, tokens=changed)
-    store.put(clip, make_audio(1), capture, generation=GENERATION, provenance={})
+    put_with_other_codes(store, clip)
     found = replayed(PLAN, Store(store.root, MODEL.card), sampler)
     with pytest.raises(BrokenInstrument, match="its own codes under its own words"):
         require_replayed(found)
@@ -243,14 +215,12 @@ def test_it_is_made_once_and_then_read_without_a_model(store: Store) -> None:
 def test_a_damaged_file_is_reported_and_made_again(store: Store) -> None:
     first = replayed(PLAN, store, sampler)
     (file,) = (store.directory / "replays").iterdir()
-    content = bytearray(file.read_bytes())
-    content[-1] ^= 1
-    file.write_bytes(content)
-    said = list(audit(store.disk, str(store.root)))
+    damage(file)
+    said = damage_found(store)
     assert len(said) == 1
     assert file.name in said[0]
     assert same(replayed(PLAN, store, sampler), first)
-    assert list(audit(store.disk, str(store.root))) == []
+    assert damage_found(store) == []
 
 
 def test_it_goes_with_the_clips_that_it_is_of(store: Store) -> None:

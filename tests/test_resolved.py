@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from audiocraft.models.lm import LMModel
-from audiocraft.modules.conditioners import ConditioningAttributes
+from audiocraft_for_tests import attention_of
 from models_for_tests import loaded, tiny_musicgen
 from safetensors import safe_open
-from torch import Tensor
 
 from harness.captures import HALVES, resolved_shapes
 from harness.files import FileError
@@ -35,15 +32,7 @@ GENERATION = Generation(duration_seconds=0.4, batch_size=3)
 STEPS, HEADS, WIDTH = 23, 2, 32
 PROMPTS = ("sad music", "a calm melody for flute, harp and choir")
 
-FloatArray = npt.NDArray[np.float64]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -116,60 +105,6 @@ def test_every_step_is_in_the_file_and_its_moments_are_those_of_the_capture(
                         (values.var(0), capture.variance[place]),
                     ):
                         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
-
-
-def attention_of(
-    lm: LMModel, prompt: str, codes: Tensor, *, layer: int
-) -> tuple[FloatArray, FloatArray]:
-    """Maps to music and to text by the definition, from audiocraft's own inputs.
-
-    `(2, heads, steps, steps)` and `(heads, steps, tokens)`, from a forward pass over
-    the whole sequence.
-    """
-    pattern = lm.pattern_provider.get_pattern(codes.shape[-1])
-    sequence, _, _ = pattern.build_pattern_sequence(codes[None], lm.special_token_id)
-    heard: dict[str, tuple[Tensor, Tensor]] = {}
-    block = lm.transformer.layers[layer]
-    parts = {"self": block.self_attn, "cross": block.cross_attention}
-
-    def listen(name: str) -> Any:
-        def hook(module: Any, inputs: tuple[Tensor, ...], out: Any) -> None:
-            heard[name] = inputs[0], inputs[1]
-
-        return hook
-
-    handles = [m.register_forward_hook(listen(n)) for n, m in parts.items()]
-    described = [ConditioningAttributes(text={"description": prompt})]
-    null = [ConditioningAttributes(text={"description": None})]
-    tokenized = lm.condition_provider.tokenize(described + null)
-    fed = sequence[..., :-1]
-    try:
-        with torch.no_grad():
-            lm(torch.cat([fed, fed]), [], lm.condition_provider(tokenized))
-    finally:
-        for handle in handles:
-            handle.remove()
-    own = _softmax(*heard["self"], parts["self"].in_proj_weight, causal=True)
-    text = _softmax(*heard["cross"], parts["cross"].in_proj_weight, causal=False)
-    return own, text[0]
-
-
-def _softmax(query: Tensor, key: Tensor, weight: Tensor, *, causal: bool) -> FloatArray:
-    """softmax(q k^T / sqrt(d)), eq. 1 of Vaswani et al. 2017, in float64 loops."""
-    w = weight.detach().double().numpy()
-    q, k = (
-        query.double().numpy() @ w[:WIDTH].T,
-        key.double().numpy() @ w[WIDTH:-WIDTH].T,
-    )
-    rows, steps, _ = q.shape
-    size = WIDTH // HEADS
-    out = np.zeros((rows, HEADS, steps, k.shape[1]))
-    for row, head, step in np.ndindex(rows, HEADS, steps):
-        part = slice(head * size, (head + 1) * size)
-        seen = step + 1 if causal else k.shape[1]
-        scores = np.exp(k[row, :seen, part] @ q[row, step, part] / np.sqrt(size))
-        out[row, head, step, :seen] = scores / scores.sum()
-    return out
 
 
 def test_attention_maps_are_those_of_the_definition(

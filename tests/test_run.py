@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from samplers_for_tests import FakeSampler, TightSampler, made
 
-import harness.run
 from harness.header import header_lines
 from harness.models import phantoms
 from harness.models.checkpoint import Checkpoint, locate
@@ -261,7 +260,7 @@ def test_what_is_refused_is_one_kind_of_error(tmp_path: Path) -> None:
 def test_the_size_of_micro_batches_is_what_fits_and_then_what_the_store_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(harness.run, "free_bytes", lambda device_type: 1)
+    monkeypatch.setattr("harness.run.opening.free_bytes", lambda device_type: 1)
     little = opened(tmp_path)
     assert little.plan.generation.batch_size == 1
     assert little.plan.adaptive
@@ -276,7 +275,7 @@ def test_the_size_of_micro_batches_is_what_fits_and_then_what_the_store_has(
 def test_a_plan_for_cuda_is_made_where_there_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(harness.run, "_NVIDIA_DRIVER", ())
+    monkeypatch.setattr("harness.run.device._NVIDIA_DRIVER", ())
 
     def planned(**changes: Any) -> Plan:
         request = Request(store=str(tmp_path), **{"device": "cuda", **changes})
@@ -318,7 +317,7 @@ def test_memory_that_ran_out_is_said_in_the_verdict_and_found_by_others(
     run, waiting = opened(tmp_path, **SHORT), opened(tmp_path, **SHORT)
     assert run.notes() == []
     sampler = sampler_for(run, tmp_path / "log", holds=4)
-    monkeypatch.setattr(harness.run, "load_sampler", lambda *_: sampler)
+    monkeypatch.setattr("harness.run.run.load_sampler", lambda *_: sampler)
     said: list[str] = []
     assert run.collect(lambda done: None, said.append) == 4
     assert len(said) == 1
@@ -344,10 +343,10 @@ def test_the_model_is_loaded_once_and_gone_when_all_is_there(
         loaded.append(weakref.ref(sampler))
         return sampler
 
-    monkeypatch.setattr(harness.run, "load_sampler", load)
+    monkeypatch.setattr("harness.run.run.load_sampler", load)
     freed: list[bool] = []
     monkeypatch.setattr(
-        harness.run, "free_memory", lambda: freed.append(loaded[0]() is None)
+        "harness.run.run.free_memory", lambda: freed.append(loaded[0]() is None)
     )
     run.collect(lambda done: None)
     assert len(made(tmp_path / "log")) == 4 + 4  # each again, to compare
@@ -381,7 +380,7 @@ def test_ray_generates_for_a_run_and_its_workers_are_shown(
 ) -> None:
     run = opened(tmp_path, **SHORT, engine="ray", workers=3)
     sampler = sampler_for(run, tmp_path / "log")
-    monkeypatch.setattr(harness.run, "load_sampler", lambda *_: sampler)
+    monkeypatch.setattr("harness.run.run.load_sampler", lambda *_: sampler)
     asked: list[dict[str, Any]] = []
 
     def drain_with_ray(plan: Plan, store: Store, **options: Any) -> int:

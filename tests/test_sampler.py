@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from models_for_tests import loaded, phantom_shaped_musicgen, tiny_musicgen
+from decoding_for_tests import GENERATION, LONG, MEDIUM, SHORT
 
 from harness.captures import STATISTICS, WINDOWED, ClipCapture
 from harness.models.musicgen import LoadedMusicGen
@@ -20,37 +20,7 @@ from harness.sampling.engine import Decoder, text_bucket
 from harness.sampling.memory import OutOfMemory
 from harness.sampling.sampler import Sample, Sampler
 
-SHORT = "sad music"
-MEDIUM = "an energetic tune for piano and drums"
-LONG = (
-    "a calm melody, slowly wandering over the hills and the sea in the evening, with "
-    "flute and harp and a very distant choir of old friends"
-)
-GENERATION = Generation(duration_seconds=0.4)  # 20 frames
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """As in a run: the number of threads decides the last bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def tiny() -> LoadedMusicGen:
-    return loaded(tiny_musicgen())
-
-
-@pytest.fixture(scope="module")
-def prefixed() -> LoadedMusicGen:
-    return loaded(tiny_musicgen(prefix=True, layers=3))
-
-
-@pytest.fixture(scope="module")
-def phantom_shaped() -> LoadedMusicGen:
-    return loaded(phantom_shaped_musicgen())
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def clip(key: str, text: str, seed: int) -> ClipSpec:

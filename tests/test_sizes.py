@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,6 @@ from samplers_for_tests import (
     loader,
     made,
     never_loaded,
-    without_waiting,
 )
 
 from harness.plan import Plan
@@ -25,10 +23,7 @@ from harness.sampling.sizes import first_size, halved, settled, sizes_of
 from harness.sampling.workers import WorkerError, collect
 from harness.store import Store
 
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", without_waiting)
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
 
 def adaptive_plan(prompts_per_emotion: int, *, batch_size: int = 4) -> Plan:

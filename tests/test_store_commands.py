@@ -11,31 +11,32 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from clips_for_tests import CARD, make_capture, plan_of, put_clip, tree
+from clips_for_tests import (
+    CARD,
+    CLIPS,
+    FIRST,
+    PLAN,
+    filled,
+    make_capture,
+    put_clip,
+    tree,
+)
 
 from harness.plan import ENGINE
 from harness.store import Store
 from harness.store.commands import main, sized
 
-PLAN = plan_of(2)
-CLIPS = PLAN.clips[:3]
-FIRST = CLIPS[0]
 OTHER = replace(CARD, fingerprint="f" * 32, name="phantom:other")
 DAY = 86_400
 
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Three clips of one model and one of another."""
     root = tmp_path / "store"
-    store = Store(root, CARD)
-    for clip in CLIPS:
-        put_clip(store, clip)
+    store = filled(root, CLIPS)
     store.write_metadata()
     put_clip(Store(root, OTHER), PLAN.clips[3])
     return root

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gc
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +19,7 @@ from clips_for_tests import (
     CARD,
     GENERATION,
     PROVENANCE,
+    filled,
     make_audio,
     make_capture,
     plan_of,
@@ -35,19 +35,13 @@ PLAN = plan_of(2)
 CLIPS = sorted(PLAN.clips[:4], key=lambda c: (c.prompt.emotion, c.prompt.template))
 HAPPY = [clip for clip in CLIPS if clip.prompt.emotion == "happy"]
 
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     """Four clips of two emotions."""
-    store = Store(tmp_path / "store", CARD)
-    for clip in CLIPS:
-        put_clip(store, clip)
-    return store
+    return filled(tmp_path / "store", CLIPS)
 
 
 @pytest.fixture

@@ -17,13 +17,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from clips_for_tests import (
     CARD,
@@ -38,8 +37,9 @@ from clips_for_tests import (
     resolved_tensors,
     tree,
 )
+from samplers_for_tests import FakeSample, made, without_waiting
 
-from harness.captures import STATISTICS, WINDOWED, ClipCapture
+from harness.captures import STATISTICS, WINDOWED
 from harness.files import FileError
 from harness.plan import ENGINE, ClipSpec, Plan
 from harness.sampling.workers import collect
@@ -60,12 +60,7 @@ KINDS = {
     "records": "records/{}.json",
 }
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FakeSample:
-    clip: ClipSpec
-    audio: npt.NDArray[np.float32]
-    capture: ClipCapture
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
 
 class FakeSampler:
@@ -108,20 +103,6 @@ def fill(root: str | Path, plan: Plan, log: Path) -> None:
     store = Store(root, CARD)
     sampler = FakeSampler(log, store.aside)
     collect(plan, store, lambda: cast(Any, sampler))
-
-
-def made(log: Path) -> list[str]:
-    """The clips that were generated, in order, with those made more than once."""
-    return log.read_text(encoding="utf-8").split() if log.exists() else []
-
-
-def without_waiting(fd: Any) -> None:
-    """In place of `os.fsync`: a process that is killed loses nothing that it wrote."""
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", without_waiting)
 
 
 @pytest.fixture(scope="module")

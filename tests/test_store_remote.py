@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 from clips_for_tests import (
     CARD,
+    CLIPS,
+    FIRST,
+    PLAN,
     make_audio,
     make_capture,
-    plan_of,
     put_clip,
     resolved_tensors,
     tree,
@@ -29,14 +31,7 @@ from harness.store.disk import Disk, LocalDisk
 from harness.store.places import open_disk
 from harness.store.remote import RemoteDisk
 
-PLAN = plan_of(2)
-CLIPS = PLAN.clips[:3]
-FIRST = CLIPS[0]
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
 
 @pytest.fixture(params=["memory", "dir"])

@@ -2,62 +2,32 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from clips_for_tests import make_audio
-from models_for_tests import loaded, tiny_musicgen
-from samplers_for_tests import never_loaded, without_waiting
+from replays_for_tests import (
+    EMOTIONS,
+    MODEL,
+    damage,
+    damage_found,
+    plan_of,
+    put_with_other_codes,
+    sampler,
+)
+from samplers_for_tests import never_loaded
 
-from harness.plan import Generation, Plan, make_plan
-from harness.prompts import Prompt
 from harness.sampling import swap
-from harness.sampling.sampler import Sampler
 from harness.sampling.swap import swap_clips, words_swapped
 from harness.sampling.workers import collect
 from harness.store import Store
-from harness.store.audit import audit, unreferenced
-
-EMOTIONS = ("happy", "sad", "calm")
-GENERATION = Generation(duration_seconds=0.4, batch_size=4)  # 20 frames, 23 steps
-MODEL = loaded(tiny_musicgen())
-
-
-def plan_of(templates: int, *, generation: Generation = GENERATION) -> Plan:
-    prompts = [
-        Prompt(text=f"{emotion} tune for {n} pianos", emotion=emotion, template=f"t{n}")
-        for n in range(templates)
-        for emotion in EMOTIONS
-    ]
-    return make_plan(
-        prompts,
-        seeds_per_prompt=1,
-        seed=0,
-        fingerprint=MODEL.card.fingerprint,
-        generation=generation,
-    )
-
+from harness.store.audit import unreferenced
 
 PLAN = plan_of(4)
 
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(os, "fsync", without_waiting)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def sampler() -> Sampler:
-    return Sampler(MODEL, GENERATION)
+pytestmark = pytest.mark.usefixtures("one_thread", "no_waiting_for_the_disk")
 
 
 @pytest.fixture
@@ -110,11 +80,7 @@ def test_a_beginning_is_compared_with_what_was_captured_of_it(
 
 def test_codes_that_are_not_the_clips_own_are_found_out(store: Store) -> None:
     clip = swap_clips(PLAN)[1][2]
-    tokens = store.tokens(clip.key)
-    changed = replace(tokens, codes=(tokens.codes + 7) % MODEL.card.vocabulary)
-    made = next(Sampler(MODEL, GENERATION).generate([clip]))[0]
-    capture = replace(made.capture, tokens=changed)
-    store.put(clip, make_audio(1), capture, generation=GENERATION, provenance={})
+    put_with_other_codes(store, clip)
     found = words_swapped(PLAN, Store(store.root, MODEL.card), sampler)
     assert found is not None
     assert found.deviation > 0.05
@@ -137,17 +103,15 @@ def test_a_larger_plan_has_the_same_beginning(store: Store) -> None:
 def test_a_damaged_file_is_reported_and_made_again(store: Store) -> None:
     first = words_swapped(PLAN, store, sampler)
     (file,) = (store.directory / "swaps").iterdir()
-    content = bytearray(file.read_bytes())
-    content[-1] ^= 1
-    file.write_bytes(content)
-    said = list(audit(store.disk, str(store.root)))
+    damage(file)
+    said = damage_found(store)
     assert len(said) == 1
     assert file.name in said[0]
     again = words_swapped(PLAN, store, sampler)
     assert first is not None
     assert again is not None
     np.testing.assert_array_equal(again.means, first.means)
-    assert list(audit(store.disk, str(store.root))) == []
+    assert damage_found(store) == []
 
 
 def test_it_goes_with_the_clips_whose_music_it_is(store: Store) -> None:

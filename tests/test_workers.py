@@ -35,10 +35,7 @@ from harness.store import Store
 PLAN = plan_of(6)  # 12 prompts, 22 clips, micro-batches of 2
 SMALL = plan_of(2)  # 4 prompts, 8 clips
 
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", without_waiting)
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
 
 @pytest.fixture(scope="module")

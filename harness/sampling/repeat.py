@@ -14,6 +14,7 @@ import numpy as np
 from harness.plan import ClipSpec, Plan
 from harness.sampling.loading import free_memory
 from harness.sampling.memory import OutOfMemory
+from harness.sampling.once import once
 from harness.sampling.sizes import settled, sizes_of
 from harness.sampling.workers import WorkerError, leased
 from harness.store import Store
@@ -44,15 +45,13 @@ def repeat_check(
     """
     plan = _last_made(settled(plan, store), store)
     name = f"{REPEAT_CHECK}-{_digest(repr((plan.generation, plan.capture)))}"
-    found = store.check(name)
-    if found is None:
-        with store.lease(name):
-            found = store.check(name)
-            if found is None:
-                found = _repeat(plan, store, load_sampler())
-                store.write_check(name, found)
-    result: dict[str, Any] = found
-    return result
+    return once(
+        store,
+        name,
+        read=lambda: store.check(name),
+        make=lambda: _repeat(plan, store, load_sampler()),
+        keep=lambda found: store.write_check(name, found),
+    )
 
 
 def _last_made(plan: Plan, store: Store) -> Plan:

@@ -28,6 +28,7 @@ import numpy.typing as npt
 
 from harness.plan import ClipSpec, Plan
 from harness.sampling.memory import OutOfMemory
+from harness.sampling.once import once
 from harness.sampling.sizes import settled
 from harness.sampling.swap import captured_beginning, early_steps, first_clips
 from harness.sampling.workers import WorkerError
@@ -87,14 +88,13 @@ def replayed(plan: Plan, store: Store, load_sampler: Callable[[], Sampler]) -> R
     clips = replay_clips(plan)
     keys = [clip.key for clip in clips]
     name = forced_name("replay", keys, REPLAYED_SECONDS, _WINDOWS)
-    found = _read(store, name)
-    if found is None:
-        with store.lease(name):
-            found = _read(store, name)
-            if found is None:
-                found = _replay(plan, clips, store, load_sampler())
-                _write(store, name, found)
-    return found
+    return once(
+        store,
+        name,
+        read=lambda: _read(store, name),
+        make=lambda: _replay(plan, clips, store, load_sampler()),
+        keep=lambda found: _write(store, name, found),
+    )
 
 
 def replay_clips(plan: Plan) -> tuple[ClipSpec, ...]:

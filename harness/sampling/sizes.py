@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from harness.plan import Plan
+from harness.sampling.once import once
 from harness.store import Store
 
 __all__ = ["first_size", "halved", "settled", "sizes_of"]
@@ -23,13 +24,13 @@ _POSSIBLE = (32, 16, 8, 4, 2, 1)  # what is chosen, and its halves
 def first_size(plan: Plan, store: Store, *, choose: Callable[[], int]) -> int:
     """The size that the store uses now; if it uses none yet, what `choose` says."""
     name = _name(plan)
-    sizes = store.check(name)
-    if sizes is None:
-        with store.lease(name):
-            sizes = store.check(name)
-            if sizes is None:
-                sizes = _with_last(_found(plan, store), choose())
-                store.write_check(name, sizes)
+    sizes = once(
+        store,
+        name,
+        read=lambda: store.check(name),
+        make=lambda: _with_last(_found(plan, store), choose()),
+        keep=lambda made: store.write_check(name, made),
+    )
     return int(sizes[-1])
 
 

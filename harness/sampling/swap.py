@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from harness.plan import ClipSpec, Plan
 from harness.sampling.memory import OutOfMemory
+from harness.sampling.once import once
 from harness.sampling.sizes import settled
 from harness.sampling.workers import WorkerError
 from harness.store import Store
@@ -77,17 +78,14 @@ def words_swapped(
     if len(clips) < 2 or len(clips[0]) < 2:
         return None
     name = _name(plan, clips)
-    found = _read(store, name)
-    if found is None:
-        with store.lease(name):
-            found = _read(store, name)
-            if found is None:
-                found = _forced(plan, clips, store, load_sampler())
-                keys = [clip.key for row in clips for clip in row]
-                about = {"deviation": found.deviation}
-                arrays = {"means": found.means}
-                write_forced(store, name, arrays, clips=keys, **about)
-    return found
+    keys = [clip.key for row in clips for clip in row]
+    return once(
+        store,
+        name,
+        read=lambda: _read(store, name),
+        make=lambda: _forced(plan, clips, store, load_sampler()),
+        keep=lambda found: _write(store, name, found, clips=keys),
+    )
 
 
 def swap_clips(plan: Plan) -> list[list[ClipSpec]]:
@@ -114,6 +112,11 @@ def _read(store: Store, name: str) -> Swap | None:
         return None
     arrays, about = found
     return Swap(means=arrays["means"], deviation=float(about["deviation"]))
+
+
+def _write(store: Store, name: str, swap: Swap, *, clips: list[str]) -> None:
+    arrays = {"means": swap.means}
+    write_forced(store, name, arrays, clips=clips, deviation=swap.deviation)
 
 
 def _name(plan: Plan, clips: list[list[ClipSpec]]) -> str:

@@ -1,13 +1,7 @@
-"""One run: what is under test, with which design, and where its clips are.
-
-`open_run` refuses a bad request before anything is spent. It imports neither audiocraft
-nor, once a model has been seen, torch.
-"""
+"""A run that can be made: its look, its clips, and what its record says of them."""
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,45 +9,26 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.capture_options import CaptureOptionError, capture_bytes, capture_spec
-from harness.files import FileError
 from harness.history import PastLook, Question, Sight, data_of, judged, take
-from harness.inference.looks import Look, design_for, look_for
+from harness.inference.looks import Look, design_for
 from harness.ledger import Ledger
-from harness.models.checkpoint import Checkpoint, locate
-from harness.models.known import known_card
-from harness.models.protocol import ModelCard, ModelError
-from harness.plan import ENGINE, Generation, Plan, PlanError, make_plan
-from harness.prompts import Prompt, PromptBank, PromptError, load_bank
+from harness.models.checkpoint import Checkpoint
+from harness.models.protocol import ModelCard
+from harness.plan import ENGINE, Plan, make_plan
+from harness.prompts import Prompt, PromptBank, load_bank
 from harness.request import Request
-from harness.sampling.loading import cards_path, free_memory, load_sampler
-from harness.sampling.memory import free_bytes, micro_batch
+from harness.sampling.loading import free_memory, load_sampler
 from harness.sampling.repeat import repeat_check
 from harness.sampling.replay import Replay, replayed
-from harness.sampling.sizes import first_size, settled, sizes_of
+from harness.sampling.sizes import settled, sizes_of
 from harness.sampling.swap import Swap, words_swapped
-from harness.sampling.workers import WorkerError, collect, drain, refuse_private
-from harness.store import Store, StoreError
+from harness.sampling.workers import collect, drain
+from harness.store import Store
 
 if TYPE_CHECKING:
     from harness.sampling.sampler import Sampler
 
-__all__ = ["Run", "RunError", "open_run"]
-
-_REFUSALS = (
-    CaptureOptionError,
-    FileError,
-    ModelError,
-    PlanError,
-    PromptError,
-    StoreError,
-    WorkerError,
-)
-_NVIDIA_DRIVER = ("/proc/driver/nvidia/version", "/dev/dxg")
-
-
-class RunError(Exception):
-    """The run that was asked for cannot be made: what, and what to do."""
+__all__ = ["Run"]
 
 
 class Run:
@@ -294,162 +269,3 @@ class Run:
         """The `model` of verdict.json."""
         names = ("name", "fingerprint", "layers", "d_model", "parameters")
         return {name: getattr(self.card, name) for name in names}
-
-
-def open_run(request: Request, *, generates: bool = True) -> Run:
-    """Check the request and find everything it needs.
-
-    Where nothing is generated here, because only the plan is wanted, a device may be
-    asked for that is elsewhere.
-
-    Raises
-    ------
-    RunError
-        With one line that says what was wrong, where, and what to do.
-    """
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no network unless asked for
-    try:
-        return _open(request, generates=generates)
-    except _REFUSALS as error:
-        raise RunError(str(error)) from error
-
-
-def _open(request: Request, *, generates: bool) -> Run:
-    bank = load_bank(request.prompts)
-    counts = design_for(request.samples)
-    prompts = bank.select(
-        request.emotions, counts.prompts_per_emotion, seed=request.seed
-    )
-    if len(request.emotions) < 2:
-        msg = (
-            "`--emotions` must name at least two, got one: there is nothing to compare."
-        )
-        raise RunError(msg)
-    if request.workers and request.engine != "ray":
-        msg = "`--workers` must come with `--engine ray`. For this machine, give -n."
-        raise RunError(msg)
-    if request.engine == "ray":
-        refuse_private(request.store)
-    checkpoint = locate(request.model)
-    device_type = _device_type(request.device, may_be_elsewhere=not generates)
-    generation = Generation(
-        duration_seconds=request.duration,
-        dtype=_dtype(request.dtype, device_type),
-        device_type=device_type,
-        batch_size=request.batch_size or 1,
-    )
-    card = known_card(cards_path(request.store), checkpoint)
-    _check_duration(request.duration, card)
-    capture = capture_spec(
-        sites=request.capture_sites,
-        resolved_layers=request.resolved_layers,
-        resolved_sites=request.resolved_sites,
-        attention_layers=request.attention_layers,
-        layers=card.layers,
-    )
-    generation = replace(
-        generation,
-        cfg_coef=card.cfg_coef,
-        top_k=card.top_k,
-        top_p=card.top_p,
-        temperature=card.temperature,
-    )
-    store = Store(request.store, card)
-    plan = make_plan(
-        prompts,
-        seeds_per_prompt=counts.seeds_per_prompt,
-        seed=request.seed,
-        fingerprint=card.fingerprint,
-        generation=generation,
-        capture=capture,
-        adaptive=request.batch_size is None,
-    )
-    if plan.adaptive:
-        plan = plan.resized([_size(plan, store)], lambda key: False)
-    run = Run(
-        request,
-        checkpoint=checkpoint,
-        card=card,
-        bank=bank,
-        prompts=prompts,
-        plan=settled(plan, store),
-        store=store,
-        planned=look_for(request.samples),
-    )
-    _check_room(run)
-    return run
-
-
-def _size(plan: Plan, store: Store) -> int:
-    """The micro-batch that the store uses; what memory allows, if it is new."""
-    generation = plan.generation
-
-    def choose() -> int:
-        elsewhere = generation.device_type == "cuda" and not _has_cuda()
-        free = sys.maxsize if elsewhere else free_bytes(generation.device_type)
-        return micro_batch(store.card, generation, plan.capture, free)
-
-    return first_size(plan, store, choose=choose)
-
-
-def _check_duration(seconds: float, card: ModelCard) -> None:
-    if card.frames(seconds) < 1:
-        msg = (
-            f"`--duration {seconds:g}` is less than a frame: must be at least "
-            f"{1 / card.frame_rate:g} s."
-        )
-        raise RunError(msg)
-    if seconds > card.max_duration_seconds:
-        msg = (
-            f"`--duration {seconds:g}` is beyond the context of {card.name}: must be "
-            f"at most {card.max_duration_seconds:g} s."
-        )
-        raise RunError(msg)
-
-
-def _check_room(run: Run) -> None:
-    """Refuse a plan whose clips do not fit on the disk, before the first is made."""
-    free = run.store.free_bytes()
-    if free is None:
-        return
-    card, seconds = run.card, run.plan.generation.duration_seconds
-    audio = 2 * card.sample_rate * seconds
-    clip = audio + capture_bytes(run.plan.capture, card, steps=card.steps(seconds))
-    needed = run.missing() * clip
-    if needed > free:
-        msg = (
-            f"`--store {run.store.root}` has {free / 1e9:.2g} GB free, but the clips "
-            f"need {needed / 1e9:.2g} GB: the disk is full. Free some room or give "
-            "another."
-        )
-        raise RunError(msg)
-
-
-def _device_type(device: str, *, may_be_elsewhere: bool) -> str:
-    if device == "cpu" or (device == "cuda" and may_be_elsewhere):
-        return device
-    if _has_cuda():
-        return "cuda"
-    if device == "cuda":
-        msg = "`--device cuda`: there is no CUDA here. Use --device cpu."
-        raise RunError(msg)
-    return "cpu"
-
-
-def _has_cuda() -> bool:
-    return any(Path(p).exists() for p in _NVIDIA_DRIVER) and _cuda_works()
-
-
-def _cuda_works() -> bool:
-    import torch
-
-    return torch.cuda.is_available()
-
-
-def _dtype(dtype: str, device_type: str) -> str:
-    if dtype == "float16" and device_type == "cpu":
-        msg = "`--dtype float16` needs CUDA. Use float32 or bfloat16 on the CPU."
-        raise RunError(msg)
-    if dtype != "auto":
-        return dtype
-    return "float16" if device_type == "cuda" else "float32"
