@@ -12,7 +12,6 @@ from harness.history import (
 )
 from harness.inference.looks import design_for
 from harness.inference.power import outlook
-from harness.inference.relabel import smallest_attainable_p
 from harness.ledger import LedgerError
 from harness.run import Run
 from harness.verdict import need_sentence
@@ -34,7 +33,7 @@ def header_lines(run: Run) -> list[str]:
         f"design: {', '.join(request.emotions)}; {request.samples} clips each = "
         f"{counts.prompts_per_emotion} prompts x {counts.seeds_per_prompt} seeds "
         f"of {request.duration:g} s; prompts {run.bank.name}; seed {request.seed}",
-        *_words(run, past),
+        *_words(run),
         f"look: {_look(run, past)}",
         *[f"before: {look.sentence()}" for look in past],
         *[f"beside: {said}" for said in _beside(run)],
@@ -90,21 +89,13 @@ def _look(run: Run, past: list[PastLook]) -> str:
     return said + (f"; taken on {look.taken}{again}" if look.taken else "")
 
 
-def _words(run: Run, past: list[PastLook]) -> list[str]:
-    """Where words recur, what counts; where they are too few, that they are."""
+def _words(run: Run) -> list[str]:
+    """How many there are, where they recur."""
     table = clip_table(run.plan, bank=run.bank)
     if not table.words_recur:
         return []
     words = table.n_prompts // len(table.emotions)
-    said = f"words: {words} per emotion; sentences of one word count as one prompt"
-    look = run.foreseen(past)
-    smallest = smallest_attainable_p(table.emotion, template=table.template)
-    if look.kind == "planned" and smallest >= look.alpha:
-        said += (
-            f". So few cannot decide: the smallest p that they can give is "
-            f"{smallest:.2g}. Add words to {run.bank.path}"
-        )
-    return [said]
+    return [f"words: {words} per emotion; sentences of one word count as one prompt"]
 
 
 def _outlook(run: Run, past: list[PastLook]) -> str:

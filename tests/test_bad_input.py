@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -443,3 +444,19 @@ def test_directories_elsewhere_may_be_given_with_a_space(tmp_path: Path) -> None
     assert result.returncode == 4
     (line,) = (t for t in result.stderr.splitlines() if t.startswith("ERROR: "))
     assert "state_dict.bin cannot be read as a checkpoint" in line
+
+
+def test_too_few_words_to_decide_anything_are_refused(tmp_path: Path) -> None:
+    sentences = ", ".join(f'"{{emotion}} music {letter}"' for letter in "abcdefghij")
+    words = 'happy = ["glad", "gay", "jolly"]\nsad = ["sad", "blue", "low"]\n'
+    bank = tmp_path / "few.toml"
+    bank.write_text(f"templates = [{sentences}]\n[words]\n{words}", "utf-8")
+    request = Request(
+        prompts=str(bank), emotions=("happy", "sad"), store=str(tmp_path / "store")
+    )
+    with pytest.raises(
+        RunError, match=r"gives 3 words.*is 0\.25, not below the 0\.005"
+    ):
+        open_run(request)
+    smoke = replace(request, samples=3)
+    assert open_run(smoke).plan.clips

@@ -7,13 +7,15 @@ import sys
 from dataclasses import replace
 
 from harness.capture_options import CaptureOptionError, capture_bytes, capture_spec
+from harness.design import clip_table
 from harness.files import FileError
-from harness.inference.looks import design_for, look_for
+from harness.inference.looks import Look, design_for, look_for
+from harness.inference.relabel import smallest_attainable_p
 from harness.models.checkpoint import locate
 from harness.models.known import known_card
 from harness.models.protocol import ModelCard, ModelError
 from harness.plan import Generation, Plan, PlanError, make_plan
-from harness.prompts import PromptError, load_bank
+from harness.prompts import PromptBank, PromptError, load_bank
 from harness.request import Request
 from harness.run.device import DeviceError, device_type_of, dtype_of, has_cuda
 from harness.run.run import Run
@@ -53,6 +55,21 @@ def open_run(request: Request, *, generates: bool = True) -> Run:
         return _open(request, generates=generates)
     except _REFUSALS as error:
         raise RunError(str(error)) from error
+
+
+def _require_words(plan: Plan, bank: PromptBank, look: Look) -> None:
+    """Refuse a planned look that could not decide, however strong the effect."""
+    table = clip_table(plan, bank=bank)
+    smallest = smallest_attainable_p(table.emotion, template=table.template)
+    if look.kind == "planned" and smallest >= look.alpha:
+        words = table.n_prompts // len(table.emotions)
+        msg = (
+            f"Bank `{bank.name}` gives {words} words per emotion, and sentences of one "
+            f"word count as one prompt: the smallest p that so few can give is "
+            f"{smallest:.2g}, not below the {look.alpha:g} of this look. Add words to "
+            f"{bank.path}."
+        )
+        raise RunError(msg)
 
 
 def _open(request: Request, *, generates: bool) -> Run:
@@ -105,6 +122,7 @@ def _open(request: Request, *, generates: bool) -> Run:
         capture=capture,
         adaptive=request.batch_size is None,
     )
+    _require_words(plan, bank, look_for(request.samples))
     if plan.adaptive:
         plan = plan.resized([_size(plan, store)], lambda key: False)
     run = Run(
