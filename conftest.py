@@ -9,6 +9,7 @@ pytest_plugins = [
     "fixtures.acoustics",
     "fixtures.banks",
     "fixtures.dataset",
+    "fixtures.listeners",
     "fixtures.looks",
     "fixtures.metrics",
     "fixtures.probes",

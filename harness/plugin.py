@@ -29,6 +29,7 @@ from harness.measures.similarity import SimilarityError
 from harness.measures.temporal import TemporalError
 from harness.options import add_options, request_of
 from harness.planfile import write_plan
+from harness.properties import properties_of
 from harness.request import Request
 from harness.run import Run, RunError, open_run
 from harness.sampling.devices import take_gpu
@@ -353,11 +354,12 @@ def _decision(item: pytest.Item, evidence: Evidence) -> Decision:
         raise pytest.UsageError(msg)
     run = item.config.stash[RUN]
     # What says nothing about the claim is no look at the data.
-    mute = claim.role == "instrument" or evidence.problem is not None
+    silent = evidence.problem is not None or evidence.awaits is not None
+    mute = claim.role == "instrument" or silent
     look = run.planned if mute else run.look
     decision = decide(claim, evidence, look, member=_member(item))
     item.stash[_DECISION] = decision
-    item.user_properties += [("claim", claim.id), ("status", str(decision.status))]
+    item.user_properties[:] = properties_of(decision)
     return decision
 
 

@@ -6,6 +6,7 @@ stale GO behind.
 
 from __future__ import annotations
 
+import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.changes import changes_since
-from harness.claims import acoustic_rules, load_claims
+from harness.claims import load_claims
+from harness.excerpts import clear_excerpts, excerpts, heard
 from harness.files import FileError, write_json
 from harness.history import (
     PastLook,
@@ -27,9 +29,17 @@ from harness.history import (
 )
 from harness.inference.looks import Look
 from harness.ledger import LedgerError
-from harness.measures.emotion_rules import follows
+from harness.next_step import again, known_pace, next_step
+from harness.report.names import NAMES
 from harness.run import Run, RunError
-from harness.verdict import Decision, Outcome, Status, Verdict, plain, settle
+from harness.verdict import (
+    Decision,
+    Outcome,
+    Status,
+    plain,
+    questions,
+    settle,
+)
 
 __all__ = ["VerdictRecord"]
 
@@ -45,6 +55,9 @@ class VerdictRecord:
         self.directory = Path(run.request.report_dir)
         self.carried = carried  # claims that an earlier look supported
         self.started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self._to_make = run.missing()
+        if run.seconds_per_clip is None:
+            run.seconds_per_clip = known_pace(run, self.directory)
 
     def write_running(self) -> None:
         """Say that a run is on its way.
@@ -57,9 +70,11 @@ class VerdictRecord:
         frame = self._frame(self.run.planned)
         record = {**frame, "state": "running", "verdict": None}
         record["reason"] = "The run has not finished."
+        record["next_command"] = again(self.run, week=self.week)
         self._write(record)
-        for name in ("report.html", "report.md", "phase0_findings.md"):
+        for name in NAMES:
             (self.directory / name).unlink(missing_ok=True)
+        clear_excerpts(self.directory)
 
     def finish(
         self,
@@ -85,6 +100,7 @@ class VerdictRecord:
         claims = [outcome.annotated(claim) for claim in claims]
         changed = changes_since(self._past(), claims)
         notes = self._put_on_record(outcome, claims) if seen else []
+        answered_by = {question.text: question.claims for question in questions()}
         record = {
             **self._frame(look),
             "state": "complete" if outcome.verdict else "incomplete",
@@ -96,18 +112,21 @@ class VerdictRecord:
                     "answer": n.answer,
                     "because": n.because,
                     "source": n.source,
+                    "claims": list(answered_by.get(n.node, ())),
                 }
                 for n in outcome.path
             ],
             "leaf": None if outcome.leaf is None else asdict(outcome.leaf),
-            "next_command": self._next_command(outcome, look),
+            **next_step(self.run, outcome, look, week=self.week),
             "claims": claims,
             "looks": self._looks(seen=seen),
             "changed": changed,
-            "clips": self._clips(),
+            "clips": self._excerpts(),
+            "music": heard(self.run),
             "warnings": [*self._warnings(), *notes],
         }
         record["environment"] |= {
+            "clips_made": max(0, self._to_make - self.run.missing()),
             "seconds": round(seconds, 1),
             "seconds_by_claim": {
                 name_of(claim): round(seconds_of_tests.get(nodeid, 0.0), 2)
@@ -115,6 +134,7 @@ class VerdictRecord:
             },
         }
         cleaned: dict[str, Any] = plain(record)
+        cleaned["warnings"] += self._tell_github(cleaned)
         self._write(cleaned)
         self._write_reports(cleaned)
         return cleaned
@@ -122,7 +142,9 @@ class VerdictRecord:
     def _is_seen(self, decided: Sequence[Mapping[str, Any]]) -> bool:
         """Was anything decided that is not about the instrument? Then it is a look."""
         return any(
-            claim["role"] != "instrument" and claim["status"] != Status.INVALID
+            claim["role"] != "instrument"
+            and claim["status"] != Status.INVALID
+            and not claim.get("awaits")
             for claim in decided
         )
 
@@ -168,6 +190,7 @@ class VerdictRecord:
         return {
             "schema": 1,
             "stage": f"week{self.week}",
+            "ledger": self._ledger_place(),
             "path": [],
             "claims": [],
             "model": self.run.model_record(),
@@ -177,37 +200,25 @@ class VerdictRecord:
                 **{name: version(name) for name in ("torch", "audiocraft")},
                 "device": generation.device_type,
                 "dtype": generation.dtype,
+                "clips": len(self.run.plan.clips),
+                "seconds_per_clip": self.run.seconds_per_clip,
                 "started": self.started,
             },
         }
 
-    def _next_command(self, outcome: Outcome, look: Look) -> str | None:
-        if outcome.verdict is not Verdict.EXTEND or look.next_samples is None:
-            return None
-        return self.run.request.command(samples=look.next_samples, week=self.week)
+    def _ledger_place(self) -> str:
+        """Where the ledger is, seen from the record's directory."""
+        ledger = self.run.ledger.path.resolve()
+        try:
+            return os.path.relpath(ledger, self.directory.resolve())
+        except ValueError:  # another drive has no relative path
+            return str(ledger)
 
-    def _clips(self) -> list[dict[str, Any]]:
-        """The first clip of each emotion that is there, to listen to."""
-        store, chosen = self.run.store, []
-        for emotion in self.run.request.emotions:
-            clips = self.run.plan.evidence_clips()
-            clip = next(c for c in clips if c.prompt.emotion == emotion)
-            if not store.has(clip.key):
-                continue
-            path = store.audio_path(clip.key)
-            features = store.features(clip.key) or {}
-            rule = acoustic_rules().get(emotion)
-            if features and rule:
-                features["matches"] = follows(features, rule)
-            chosen.append(
-                {
-                    **features,
-                    "emotion": emotion,
-                    "prompt": clip.prompt.text,
-                    "file": str(path.relative_to(store.here)),
-                }
-            )
-        return chosen
+    def _excerpts(self) -> list[dict[str, Any]]:
+        try:
+            return excerpts(self.run, self.directory)
+        except FileError as error:
+            raise _cannot_write(error) from error
 
     def _warnings(self) -> list[str]:
         return [*self.run.store.damage_reports(), *self.run.notes(), *self._beside()]
@@ -259,10 +270,23 @@ class VerdictRecord:
         try:
             write_json(self.directory / "verdict.json", plain(record))
         except FileError as error:
-            message = str(error).replace("--store", "--report-dir")
-            raise RunError(message) from error
+            raise _cannot_write(error) from error
+
+    def _tell_github(self, record: dict[str, Any]) -> list[str]:
+        """Where this is a job of GitHub: the report on its page; returns warnings."""
+        from harness.report import append_step_summary
+
+        try:
+            append_step_summary(record)
+        except OSError as error:
+            return [f"`GITHUB_STEP_SUMMARY` cannot be written to: {error}."]
+        return []
 
     def _write_reports(self, record: dict[str, Any]) -> None:
         from harness.report import write_reports
 
-        write_reports(record, directory=self.directory, audio_root=self.run.store.here)
+        write_reports(record, directory=self.directory)
+
+
+def _cannot_write(error: FileError) -> RunError:
+    return RunError(str(error).replace("--store", "--report-dir"))

@@ -81,6 +81,7 @@ class DecidingSession:
         self.record = VerdictRecord(run, week=max(weeks), carried=carried)
         self.record.write_running()
         self.started = time.monotonic()
+        self._began = time.time()
         self.collected: set[str] = set()
         self.deselected: dict[str, list[int]] = {}  # node id -> weeks that ask it
         self.decisions: dict[str, dict[str, Any]] = {}
@@ -89,6 +90,7 @@ class DecidingSession:
         self.verdict: dict[str, Any] | None = None
         self._exits = ExitStack()
         self._beats: Path | None = None  # of xdist workers
+        self._allure_notes: list[str] = []
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -149,6 +151,7 @@ class DecidingSession:
                 traceback.print_exc()
                 why = "There is no verdict: it could not be written down."
                 pytest.exit(why, returncode=EXIT_NO_VERDICT)
+        self._allure_notes = self._tell_allure(session.config)
         if exitstatus in _FINISHED:
             verdict = self.verdict["verdict"]
             session.exitstatus = (
@@ -165,16 +168,45 @@ class DecidingSession:
             seconds_of_tests=self.seconds,
         )
 
+    def _tell_allure(self, config: pytest.Config) -> list[str]:
+        """With `--alluredir`: complete its results; returns complaints."""
+        directory = config.getoption("allure_report_dir", None)
+        if not directory or self.verdict is None:
+            return []
+        from harness.report.allure_results import complete_results
+
+        return complete_results(
+            Path(directory),
+            self.verdict,
+            decided={
+                nodeid: (claim["id"], claim["member"] or "")
+                for nodeid, claim in self.decisions.items()
+            },
+            audio_root=self.record.directory,
+            since=self._began,
+        )
+
+    def _allure_site(self, config: pytest.Config) -> list[str]:
+        """Say how Allure's site is made of the results, if there are any."""
+        directory = config.getoption("allure_report_dir", None)
+        command = f"python -m harness.report allure {directory} allure-report"
+        return [f"allure: {command}"] if directory else []
+
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self.verdict is None:
             return
-        from harness.report import summary_lines
+        from harness.report.terminal import coloured, quiet_line, summary_lines
 
-        terminalreporter.section("verdict")
-        lines = summary_lines(
-            self.verdict,
-            width=shutil.get_terminal_size().columns,
-            report=str(self.record.directory / "report.html"),
-        )
+        width = shutil.get_terminal_size().columns
+        if terminalreporter.verbosity < 0:
+            wide = width if terminalreporter.isatty else None
+            lines = [quiet_line(self.verdict, width=wide), *self._allure_notes]
+        else:
+            terminalreporter.section("verdict")
+            report = str(self.record.directory / "report.html")
+            lines = summary_lines(self.verdict, width=width, report=report)
+            lines += [*self._allure_notes, *self._allure_site(terminalreporter.config)]
         for line in lines:
-            terminalreporter.write_line(line)
+            for text, tone in coloured(line):
+                terminalreporter.write(text, **tone)
+            terminalreporter.line("")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from browser_for_tests import browser, open_page
 from projects_for_tests import go
 
 if TYPE_CHECKING:
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
     from harness.store import Store
 
 __all__ = [
+    "browser",
     "go",
     "hub",
     "hub_home",
     "no_waiting_for_the_disk",
     "one_thread",
+    "open_page",
     "own_hub",
     "phantom_shaped",
     "prefixed",

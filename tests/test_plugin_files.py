@@ -45,14 +45,16 @@ def test_an_interrupted_run_leaves_no_verdict(
 
 
 @pytest.mark.parametrize("body", ["raise KeyboardInterrupt", SUPPORTED])
-def test_clips_that_are_not_there_are_left_out_of_the_verdict(
+def test_clips_that_are_not_there_are_said_not_to_be(
     pytester: pytest.Pytester, go: Go, body: str
 ) -> None:
     store = f"--store=memory://{pytester.path.name}"
     result = go("-m", "week1", store, bodies={"linear_probe": body})
     assert result.ret == (0 if body == SUPPORTED else pytest.ExitCode.INTERRUPTED)
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
-    assert verdict_of(pytester)["clips"] == []
+    listed = verdict_of(pytester)["clips"]
+    assert {clip["note"] for clip in listed} == {"the clip has not been made"}
+    assert not any(clip.get("file") for clip in listed)
 
 
 def test_a_file_that_cannot_be_collected_leaves_no_verdict(
@@ -95,7 +97,7 @@ def test_a_verdict_that_cannot_be_written_is_no_pivot(
     def fail(*args: object, **kwargs: object) -> None:
         raise KeyError("no such clip")
 
-    monkeypatch.setattr(harness.record.VerdictRecord, "_clips", fail)
+    monkeypatch.setattr(harness.record.VerdictRecord, "_excerpts", fail)
     result = go("-m", "week1")
     assert result.ret == 12
     assert "There is no verdict" in result.stdout.str() + result.stderr.str()

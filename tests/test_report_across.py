@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.report import across
+from harness.report.cells import cells
 from harness.report.markdown import render_markdown
 from harness.report.page import render_html
 from harness.report.record import read_record
-from harness.report.terminal import cells, summary_lines
+from harness.report.terminal import summary_lines
 
 RECORDS: dict[str, dict[str, Any]] = json.loads(
     Path(__file__).with_name("test_report_records.json").read_text(encoding="utf-8")
@@ -73,6 +75,14 @@ def _in_terminal(verdict: dict[str, Any], tmp_path: Path) -> str:
 
 def _in_markdown(verdict: dict[str, Any], tmp_path: Path) -> str:
     return render_markdown(verdict).replace("\\", "")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def undrawn() -> Iterator[None]:
+    """Figures have tests of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("harness.report.page.draw_figures", lambda record: ())
+        yield
 
 
 def _on_page(verdict: dict[str, Any], tmp_path: Path) -> str:

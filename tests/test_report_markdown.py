@@ -33,7 +33,7 @@ def tables(markdown: str) -> list[list[list[str]]]:
 def test_every_table_is_rectangular(name: str) -> None:
     found = tables(render_markdown(RECORDS[name]))
     for table in found:
-        assert {len(row) for row in table} == {8}
+        assert {len(row) for row in table} == {9}
         assert all(re.fullmatch(r":?-+:?", cell.strip()) for cell in table[1])
     rows = sum(len(table) - 2 for table in found)
     shown = [
@@ -48,7 +48,7 @@ def test_a_statement_with_pipes_does_not_add_columns() -> None:
     verdict = copy.deepcopy(RECORDS["GO"])
     verdict["claims"][9]["statement"] = "a | b \\| c\n| d | `e` <b>f</b>"
     first = tables(render_markdown(verdict))[0]
-    assert {len(row) for row in first} == {8}
+    assert {len(row) for row in first} == {9}
     assert "<b>" not in render_markdown(verdict)
 
 
@@ -82,15 +82,16 @@ def test_the_next_command_cannot_break_its_fence() -> None:
 def test_numbers_of_a_claim_are_in_its_row() -> None:
     rows = [row for table in tables(render_markdown(RECORDS["GO"])) for row in table]
     signal = next(row for row in rows if "layer\\_signal" in row[0])
-    assert [cell.strip() for cell in signal[1:7]] == [
+    assert [cell.strip() for cell in signal[1:8]] == [
         "supported (minimum), audio-borne",
         "4.72 % of variance",
         "strong 5 %, minimum 2 %, no signal 1 %",
         "\\[3.39, 6.05\\]",
         "0.0001",
         "50 / 50",
+        "2",
     ]
-    assert "raw cosine within: 0.9531" in signal[7]
+    assert "raw cosine within: 0.9531" in signal[8]
 
 
 def test_an_empty_record_still_makes_a_document() -> None:

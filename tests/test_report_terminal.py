@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.report.terminal import cells, cut, summary_lines, wrapped
+from harness.report.cells import cells, cut, wrapped
+from harness.report.record import VERDICTS
+from harness.report.terminal import coloured, quiet_line, summary_lines
 
 RECORDS: dict[str, dict[str, Any]] = json.loads(
     Path(__file__).with_name("test_report_records.json").read_text(encoding="utf-8")
@@ -57,15 +60,84 @@ def test_columns_of_gates_and_panel_are_aligned() -> None:
     assert starts == {heads[0].index("status")}
 
 
-def test_names_that_do_not_fit_stand_above_their_numbers() -> None:
+def test_a_claim_takes_one_line_at_the_usual_width() -> None:
     lines = summary_lines(RECORDS["GO"], width=80)
-    place = lines.index("  energetic against calm")
-    assert lines[place + 1].split() == [
-        *("SUPPORTED", "78.1", "BPM", "[68.2,", "88.0]", "0.0001", "20/20")
+    place = next(i for i, x in enumerate(lines) if "energetic against calm" in x)
+    assert lines[place].split() == [
+        *("energetic", "against", "calm"),
+        *("SUPPORTED", "78.1", "BPM", "[68.2,", "88.0]", "0.0001"),
     ]
-    below = [line for line in lines if re.search(r"\d+/\d+$", line)]
-    assert {len(line) for line in below} == {80}
-    assert len({line.index("0.0001") for line in below if "0.0001" in line}) == 1
+    table = lines[lines.index("") + 1 :]
+    table = table[: table.index("")]
+    assert {len(line) for line in table if " of " not in line} == {80}
+    assert len(lines) < 45
+
+
+def test_names_that_do_not_fit_stand_above_their_numbers() -> None:
+    lines = summary_lines(RECORDS["GO"], width=50)
+    place = lines.index("  energetic against calm")
+    assert lines[place + 1].split()[:3] == ["SUPPORTED", "78.1", "BPM"]
+
+
+def test_columns_go_before_names_do() -> None:
+    heads = [
+        next(line for line in lines if line.startswith("gates"))
+        for lines in (summary_lines(RECORDS["GO"], width=w) for w in (120, 100, 80))
+    ]
+    assert [head.split()[-1] for head in heads] == ["n/clips", "n/clips", "p"]
+    assert all("interval" in head for head in heads)
+
+
+def test_the_panel_sums_a_family_up_and_the_gates_do_not() -> None:
+    verdict = copy.deepcopy(RECORDS["GO"])
+    gates = [c for c in verdict["claims"] if c["id"] == "tempo_gap"]
+    verdict["claims"] += [{**c, "id": "panel_gap", "role": "panel"} for c in gates]
+    text = "\n".join(summary_lines(verdict, width=100))
+    assert text.count("energetic against calm") == 1
+    row = r"^panel_gap.* (\d) of \1 supported; [\d.]+ to [\d.]+ BPM$"
+    assert re.search(row, text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_quiet_is_one_line_with_verdict_reason_and_what_is_next(name: str) -> None:
+    verdict = RECORDS[name]
+    for width in (None, 80, 120):
+        line = quiet_line(verdict, width=width)
+        word = name if name in VERDICTS else "No verdict"
+        assert line.startswith(f"{word}: {(verdict['reason'] or '')[:20]}")
+        assert "\n" not in line
+        assert " Next: " in line
+        assert line.endswith(verdict.get("next_command") or "")
+    assert (verdict["reason"] or "") in quiet_line(verdict)
+
+
+def test_quiet_repeats_no_stale_go() -> None:
+    line = quiet_line({**RECORDS["GO"], "state": "running"})
+    assert line.startswith("No verdict: Nothing has been decided so far. Next: ")
+
+
+def test_colour_leaves_the_text_as_it_is() -> None:
+    for verdict in RECORDS.values():
+        for line in summary_lines(verdict, width=100):
+            assert "".join(text for text, _ in coloured(line)) == line
+    tones = {
+        text: tone
+        for line in summary_lines(RECORDS["PIVOT"], width=100)
+        for text, tone in coloured(line)
+        if tone
+    }
+    assert {"PIVOT", "REFUTED", "next:"} <= set(tones)
+    assert tones["REFUTED"] == {"red": True}
+
+
+def test_a_command_can_be_pasted_from_several_lines() -> None:
+    command = "pytest -m week1 --samples 20 --store /somewhere/else --model a/b"
+    verdict = {**RECORDS["EXTEND"], "next_command": command}
+    lines = summary_lines(verdict, width=46)
+    first = next(i for i, line in enumerate(lines) if line.startswith("      pytest"))
+    typed = "\n".join(lines[first : first + 2])
+    assert typed.count(" \\\n") == 1
+    assert shlex.split(typed.replace("\\\n", "")) == shlex.split(command)
 
 
 def test_a_family_has_one_row_of_its_own_and_one_per_member() -> None:
@@ -104,9 +176,10 @@ def test_a_stale_go_is_not_repeated(state: str) -> None:
 def test_next_command_and_report_come_last() -> None:
     lines = summary_lines(RECORDS["EXTEND"], width=80, report="here/report.html")
     assert lines[-2:] == [
-        "next: pytest --lf --samples 20",
+        "      pytest --lf --samples 20",
         "report: here/report.html",
     ]
+    assert lines[-3].startswith("next: ")
 
 
 def test_a_path_is_one_line_per_node() -> None:
@@ -149,7 +222,7 @@ def test_a_long_unit_is_cut_and_its_number_is_not() -> None:
     verdict = copy.deepcopy(RECORDS["GO"])
     verdict["claims"][9].update(unit="difference of centred cosine", effect=0.0472)
     lines = summary_lines(verdict, width=100)
-    assert any("0.0472 differe...  [0.0339, 0.0605]" in line for line in lines)
+    assert any("0.0472 dif...  [0.0339, 0.0605]" in line for line in lines)
 
 
 def test_a_large_family_is_summed_up_in_one_row() -> None:
@@ -161,4 +234,4 @@ def test_a_large_family_is_summed_up_in_one_row() -> None:
     for width in (72, 120):
         lines = summary_lines(verdict, width=width)
         assert not any("pair 3" in line for line in lines)
-        assert any("9 refuted; 0 to 8 BPM)" in line for line in lines)
+        assert any("9 refuted; 0 to 8 BPM" in line for line in lines)

@@ -17,6 +17,7 @@ from harness.calibration import documents, planted
 from harness.calibration.cells import Budget, Results, repeat
 from harness.calibration.documents_report import DocumentsRates, documents_markdown
 from harness.calibration.planted_report import PlantedRates, planted_markdown
+from harness.calibration.summary import write_summary
 from harness.calibration.tables import REPORTS, write_report
 
 __all__ = ["measure_documents", "measure_planted"]
@@ -83,6 +84,7 @@ def _write(
     record = {**rates.as_record(), "seconds": round(time.monotonic() - started)}
     text = markdown(rates)
     write_report(name, text, record, directory=directory)
+    write_summary(name, record, directory=directory)
     say(f"\n{text}")
     return rates
 

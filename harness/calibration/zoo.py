@@ -23,7 +23,8 @@ from harness.calibration.repetitions import (
     suite_digest,
     verdicts_of,
 )
-from harness.calibration.tables import write_report
+from harness.calibration.summary import write_summary
+from harness.calibration.tables import REPORTS, write_report
 from harness.calibration.truth import TruthError, load_truths
 from harness.calibration.zoo_tables import zoo_markdown, zoo_record
 from harness.inference.looks import PLANNED
@@ -88,9 +89,11 @@ def gather(
 
 
 def report(zoo: Sequence[Found]) -> str:
-    """Write `reports/calibration/zoo.md` and `.json`; returns the former."""
+    """Write `zoo.md` and `.json`, and its part of the summary; returns the first."""
     text = zoo_markdown(zoo)
-    write_report("zoo", text, {"suite": suite_digest(), **zoo_record(zoo)})
+    record = zoo_record(zoo)
+    write_report("zoo", text, {"suite": suite_digest(), **record})
+    write_summary("zoo", record, directory=REPORTS)
     return text
 
 

@@ -60,6 +60,8 @@ def _rate(hits: int, count: int) -> dict[str, Any]:
 def _model(found: Found) -> dict[str, Any]:
     return {
         "why": found.truth.why,
+        "must_be": list(found.truth.right),
+        "never": list(found.truth.never),
         "repetitions": len(found.last),
         "first_look": found.verdicts(at_first=True),
         "last_look": found.verdicts(),

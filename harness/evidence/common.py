@@ -9,11 +9,13 @@ import numpy.typing as npt
 
 from harness.design import ClipTable
 from harness.inference.relabel import smallest_attainable_p
+from harness.measures.similarity import compared_pairs
 from harness.verdict import Evidence
 
 __all__ = [
     "Array",
     "Floats",
+    "emotion_similarities",
     "fewer_relabelings",
     "silence",
     "smallest_p",
@@ -46,3 +48,13 @@ def smallest_p(table: ClipTable, count: int | None = None) -> float:
         cohort=table.cohort,
         count=table.relabeling_count if count is None else count,
     )
+
+
+def emotion_similarities(gram: Floats, table: ClipTable) -> Floats:
+    """Mean centred cosine of each emotion with each, pairs of one template left out."""
+    kept = compared_pairs(table.n_prompts, table.template)
+    member = (table.emotion == np.arange(len(table.emotions))[:, None]).astype(float)
+    pairs = member @ kept @ member.T
+    sums: Any = member @ np.where(kept, gram, 0.0) @ member.T
+    found: Floats = sums / np.where(pairs == 0, np.nan, pairs)
+    return found

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
 from harness.design import ClipTable
-from harness.evidence.common import Array, Floats, smallest_p
+from harness.evidence.common import Array, Floats, emotion_similarities, smallest_p
 from harness.inference.jackknife import jackknife_t, p_above_zero
 from harness.inference.relabel import p_value
 from harness.measures.gram import prompt_gram
 from harness.measures.similarity import (
     SimilarityError,
-    compared_pairs,
     emotion_signals,
     signal_of_units,
 )
@@ -116,7 +113,9 @@ def stability_evidence(activations: Array, table: ClipTable) -> Evidence:
             "signal": whole,
             f"share of halves with the layer among the best {_BEST}": often,
             "emotions": table.emotions,
-            "similarity of emotions, best layer": _between(gram[order[0]], table),
+            "similarity of emotions, best layer": emotion_similarities(
+                gram[order[0]], table
+            ),
         },
     )
 
@@ -135,13 +134,3 @@ def _half(rng: np.random.Generator, units: int) -> npt.NDArray[np.bool_]:
     mask = np.zeros(units, np.bool_)
     mask[rng.permutation(units)[: units // 2]] = True
     return mask
-
-
-def _between(gram: Floats, table: ClipTable) -> Floats:
-    """Mean centred cosine of each emotion with each, pairs of one template left out."""
-    kept = compared_pairs(table.n_prompts, table.template)
-    member = (table.emotion == np.arange(len(table.emotions))[:, None]).astype(float)
-    pairs = member @ kept @ member.T
-    sums: Any = member @ np.where(kept, gram, 0.0) @ member.T
-    found: Floats = sums / np.where(pairs == 0, np.nan, pairs)
-    return found

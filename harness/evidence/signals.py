@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 
 from harness.design import ClipTable
-from harness.evidence.common import Array, Floats, smallest_p
+from harness.evidence.common import (
+    Array,
+    Floats,
+    emotion_similarities,
+    smallest_p,
+)
 from harness.evidence.components import measured_components
 from harness.evidence.qualifiers import Rung, as_detail, qualifier_of
 from harness.evidence.swaps import swap_effects
@@ -63,6 +68,8 @@ def signal_evidence(
         "between": raw.between,
         "best_layer": chosen.best,
         "best_layer_chosen_in": chosen.share,
+        "emotions": table.emotions,
+        "similarity of emotions": emotion_similarities(gram[chosen.best], table),
     }
     rungs = [_rung("conditional", statistics, tested, table)]
     if table.words_recur:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from harness.report.numerals import DASH, count, date, p_value
 from harness.report.record import ChangeRow, ClaimRow, LookRow, Record
-from harness.report.wording import in_unit
+from harness.report.wording import effect, in_unit, interval, standing
 
 __all__ = [
     "carried",
@@ -15,6 +15,7 @@ __all__ = [
     "claims_with_ladder",
     "claims_with_notes",
     "earlier_looks",
+    "earlier_values",
     "gated",
     "has_gated",
     "ladder",
@@ -44,7 +45,8 @@ def carried(claim: ClaimRow) -> str:
 
 def notes(claim: ClaimRow) -> tuple[str, ...]:
     """List what has to be said of a claim beside its numbers."""
-    qualifier = claim.qualifier if claim.status in ("supported", "weak") else ""
+    found = claim.status in ("supported", "weak") or claim.qualifier == "prompt-lexical"
+    qualifier = claim.qualifier if found else ""
     return tuple(said for said in (carried(claim), qualifier, claim.needs) if said)
 
 
@@ -66,13 +68,39 @@ def ladder(claim: ClaimRow) -> tuple[tuple[str, str, str], ...]:
 
 
 def claims_with_ladder(record: Record) -> tuple[ClaimRow, ...]:
-    """Claims of which it was asked whether they came through text or music."""
-    return tuple(claim for claim in record.claims if claim.ladder)
+    """Gates of which it was asked whether they came through text or music."""
+    return tuple(claim for claim in record.gates if claim.ladder)
 
 
 def earlier_looks(record: Record) -> tuple[LookRow, ...]:
     """Looks at other data than this run's, oldest first."""
     return tuple(look for look in record.looks if not look.same_data)
+
+
+def earlier_values(record: Record, claim: ClaimRow) -> tuple[tuple[str, str], ...]:
+    """List what earlier looks found of a claim, oldest first, as (look, found)."""
+    found = []
+    for look in earlier_looks(record):
+        for then in look.claims:
+            if (then.id, then.member) == (claim.id, claim.member) and not then.carried:
+                found.append((_look_name(look), _found(then)))
+    return tuple(found)
+
+
+def _look_name(look: LookRow) -> str:
+    kind = "look" if look.kind in ("", "planned") else f"{look.kind} look"
+    number = "" if look.number is None else f" {count(look.number)}"
+    clips = "" if look.samples is None else f", {count(look.samples)} clips"
+    return f"{kind}{number}{clips}"
+
+
+def _found(claim: ClaimRow) -> str:
+    parts = [standing(claim), effect(claim)]
+    if claim.ci is not None:
+        parts.append(interval(claim))
+    if claim.p is not None:
+        parts.append(f"p {p_value(claim.p)}")
+    return ", ".join(parts)
 
 
 def look_line(look: LookRow) -> str:

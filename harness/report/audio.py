@@ -1,10 +1,10 @@
-"""Clips as sound that travels inside the page: a WAV in, an MP3 data URI out.
+"""Clips as sound that travels inside the page: a file in, an MP3 data URI out.
 
 Conventions
 -----------
 Audio has shape `(samples, channels)`, values in [-1, 1]. An envelope is a tuple of peak
 magnitudes, one per slice of the clip, each in [0, 1]. What cannot be played is never an
-error here: the note says why, and the page prints the note.
+error on a page: the note says why, and the page prints the note.
 """
 
 from __future__ import annotations
@@ -18,82 +18,149 @@ import numpy as np
 import numpy.typing as npt
 import soundfile  # type: ignore[import-untyped, unused-ignore]
 
+from harness.files import checksum_bytes
 from harness.report.record import ClipRow, Record
 
-__all__ = ["LONGEST_SECONDS", "MOST_BYTES", "Sound", "load_sound", "sounds_of"]
+__all__ = [
+    "CHOICE",
+    "LONGEST_SECONDS",
+    "MOST_BYTES",
+    "Sound",
+    "SoundError",
+    "as_mp3",
+    "load_sound",
+    "sounds_of",
+]
 
-LONGEST_SECONDS = 20.0
+CHOICE = (
+    "As many clips of every emotion, drawn by lot with the seed of the run: nobody "
+    "chose them by how they sound."
+)
+LONGEST_SECONDS = 12.0
 MOST_BYTES = 1_800_000  # of base64 text, all clips together: the page stays mailable
 
 _SLICES = 96
+_COMPRESSION = 0.7  # 30 kB of music in 8 s; nothing that a listener would miss
+
+
+class SoundError(ValueError):
+    """A file holds nothing that can be played: which, and why."""
+
+
+def as_mp3(path: Path) -> bytes:
+    """The first seconds of a sound file, mixed down to one channel, as MP3.
+
+    Parameters
+    ----------
+    path
+        A file that libsndfile reads.
+
+    Returns
+    -------
+    bytes
+        Up to `LONGEST_SECONDS` of it.
+
+    Raises
+    ------
+    SoundError
+        If the file is missing, cannot be read, or holds no sound.
+    """
+    rate, audio = _read(path)
+    packed = io.BytesIO()
+    soundfile.write(
+        packed,
+        audio.mean(axis=1)[: int(LONGEST_SECONDS * rate)],
+        rate,
+        format="MP3",
+        bitrate_mode="VARIABLE",
+        compression_level=_COMPRESSION,
+    )
+    return packed.getvalue()
 
 
 def sounds_of(record: Record, *, audio_root: Path) -> tuple[Sound, ...]:
-    """Load one clip per emotion, the first in the record: not chosen by how it sounds.
+    """Load the clips of a record, emotions in the order of its design.
 
     Parameters
     ----------
     record
-        Emotions come in the order of its design, then in that of its clips.
+        Its clips are those that the run has chosen to be listened to.
     audio_root
-        The folder that the clips' paths are relative to.
+        The directory that the clips' files are named from, that of `verdict.json`.
 
     Returns
     -------
     tuple of Sound
-        One per emotion that has a clip. From the first clip on that would
-        exceed the page's share of audio, a note stands in place of sound.
+        One per clip. From the first that would exceed the page's share of audio on, a
+        note stands in place of sound.
     """
-    firsts: dict[str, ClipRow] = {}
-    for clip in record.clips:
-        firsts.setdefault(clip.emotion, clip)
+    order = {emotion: rank for rank, emotion in enumerate(_planned(record))}
+    clips = sorted(record.clips, key=lambda c: order.get(c.emotion, len(order)))
     sounds, used = [], 0
-    for emotion in _ordered(record, present=list(firsts)):
-        clip = firsts[emotion]
-        full = Sound(clip=clip, note="left out to keep the page small")
-        sound = full if used > MOST_BYTES else load_sound(clip, audio_root=audio_root)
+    for clip in clips:
+        left_out = Sound(clip=clip, note="left out to keep the page small")
+        full = used > MOST_BYTES
+        sound = left_out if full else load_sound(clip, audio_root=audio_root)
         used += len(sound.uri)
-        sounds.append(sound if used <= MOST_BYTES else full)
+        sounds.append(sound if used <= MOST_BYTES else left_out)
     return tuple(sounds)
 
 
 def load_sound(clip: ClipRow, *, audio_root: Path) -> Sound:
-    """Read a clip's WAV and encode its first seconds as MP3, or note why not."""
-    if not clip.file:
-        return Sound(clip=clip, note="the record names no file")
+    """Read a clip's file as MP3, or note why it cannot be played."""
+    if clip.note or not clip.file:
+        return Sound(clip=clip, note=clip.note or "the record names no file")
     try:
         path = (audio_root / clip.file).resolve()
         if not path.is_relative_to(audio_root.resolve()):
-            return Sound(clip=clip, note=f"{clip.file} lies outside of the store")
-        if not path.is_file():
-            return Sound(clip=clip, note=f"{clip.file} is missing from the store")
-        return _encoded(clip, path)
+            note = f"{clip.file} lies outside of the directory of the record"
+            return Sound(clip=clip, note=note)
+        return _loaded(clip, path)
+    except SoundError as error:
+        return Sound(clip=clip, note=str(error))
     except (soundfile.SoundFileError, OSError, ValueError) as error:
-        # ValueError: a path that no file system can hold, such as one with a zero byte
+        # a rate that MP3 does not have; a path with a zero byte
         return Sound(clip=clip, note=f"{clip.file} cannot be read: {error}")
 
 
-def _encoded(clip: ClipRow, path: Path) -> Sound:
-    with soundfile.SoundFile(path) as opened:
-        rate, frames = opened.samplerate, opened.frames
-        audio = opened.read(
-            int(LONGEST_SECONDS * rate), dtype="float32", always_2d=True
-        )
-    if not audio.size:
-        return Sound(clip=clip, note=f"{clip.file} holds no sound")
-    if not np.isfinite(audio).all():
-        return Sound(clip=clip, note=f"{clip.file} holds values that are not numbers")
-    mono = audio.mean(axis=1)
-    packed = io.BytesIO()
-    soundfile.write(packed, mono, rate, format="MP3")
-    text = base64.b64encode(packed.getvalue()).decode("ascii")
+def _loaded(clip: ClipRow, path: Path) -> Sound:
+    rate, audio = _read(path)
+    content = path.read_bytes() if path.suffix == ".mp3" else as_mp3(path)
+    if clip.checksum and checksum_bytes(content) != clip.checksum:
+        note = f"{clip.file} is not the file that the run wrote: damaged, or another"
+        return Sound(clip=clip, note=note)
+    shown = audio[: int(LONGEST_SECONDS * rate)]
+    text = base64.b64encode(content).decode("ascii")
     return Sound(
         clip=clip,
         uri=f"data:audio/mpeg;base64,{text}",
-        note="" if len(audio) == frames else f"first {LONGEST_SECONDS:g} s",
-        seconds=len(audio) / rate,
-        envelope=_envelope(mono),
+        note="" if len(shown) == len(audio) else f"first {LONGEST_SECONDS:g} s",
+        seconds=len(shown) / rate,
+        envelope=_envelope(shown.mean(axis=1)),
     )
+
+
+def _read(path: Path) -> tuple[int, npt.NDArray[np.float32]]:
+    """Rate in Hz and samples, a little more than are kept."""
+    if not path.is_file():
+        msg = f"{path.name} is missing"
+        raise SoundError(msg)
+    try:
+        with soundfile.SoundFile(path) as opened:
+            rate = int(opened.samplerate)
+            audio = opened.read(
+                int((LONGEST_SECONDS + 1) * rate), dtype="float32", always_2d=True
+            )
+    except (soundfile.SoundFileError, OSError) as error:
+        msg = f"{path.name} cannot be read as sound: it is damaged"
+        raise SoundError(msg) from error
+    if not audio.size:
+        msg = f"{path.name} holds no sound"
+        raise SoundError(msg)
+    if not np.isfinite(audio).all():
+        msg = f"{path.name} holds values that are not numbers"
+        raise SoundError(msg)
+    return rate, audio
 
 
 def _envelope(mono: npt.NDArray[np.float32]) -> tuple[float, ...]:
@@ -101,11 +168,10 @@ def _envelope(mono: npt.NDArray[np.float32]) -> tuple[float, ...]:
     return tuple(min(1.0, float(part.max())) for part in slices)
 
 
-def _ordered(record: Record, *, present: list[str]) -> list[str]:
+def _planned(record: Record) -> list[str]:
     planned = record.design.get("emotions")
     names = [str(name) for name in planned] if isinstance(planned, list) else []
-    first = [name for name in dict.fromkeys(names) if name in present]
-    return first + [name for name in present if name not in first]
+    return list(dict.fromkeys([*names, *(clip.emotion for clip in record.clips)]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

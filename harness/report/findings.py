@@ -130,7 +130,6 @@ def _unknown(record: Record) -> Iterable[str]:
     for statement, needs in record.leaf.blocked if record.leaf else ():
         yield f"{escape(statement)}: blocked, needs {escape(needs)}."
     yield from map(escape, record.warnings)
-    yield (
-        "This is one model, one bank of prompts and one duration. Whether people hear "
-        "the emotion was not asked."
-    )
+    yield "This is one model, one bank of prompts and one duration."
+    if not any(c.id == "emotion_heard" and c.effect is not None for c in record.claims):
+        yield "Whether people hear the emotion is not known: nobody rated the clips."

@@ -1,20 +1,21 @@
-"""The supervisor's page: one HTML file that opens anywhere, and the same in Markdown.
+"""The supervisor's page: one HTML file that opens anywhere.
 
-The page is built from the verdict record alone, plus the WAV files of a few clips. It
-loads nothing from a network and runs no script, so it can be mailed, archived and
-printed. A record without a verdict makes a page that says so in large.
+The page is built from the verdict record, what the ledger added to it, and the sounds
+of a few clips. It loads nothing from a network and runs no script, so it can be mailed,
+archived and printed. A record without a verdict makes a page that says so in large.
 
 Conventions
 -----------
 Everything from the record is escaped by the template; only figures drawn here are
-inserted as they are. A file is written under a temporary name and renamed, so a reader
-finds the old page or the new one, never half of one.
+inserted as they are.
 """
 
 from __future__ import annotations
 
-import os
+import base64
+import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,110 +24,73 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.report import across, numerals, wording
-from harness.report.audio import sounds_of
-from harness.report.findings import render_findings
-from harness.report.markdown import render_markdown
-from harness.report.record import (
-    LARGE_FAMILY,
-    ClaimRow,
-    Record,
-    finite,
-    grouped,
-    layer_claim,
-    read_record,
-)
+from harness.report.audio import CHOICE, sounds_of
+from harness.report.calibration import Calibration, load_calibration
+from harness.report.details import detail_of
+from harness.report.figures import Figure, draw_figures
+from harness.report.record import Record, read_record
+from harness.report.sections import disowned, sections_of, steps_of
 from harness.report.strips import interval_strip, waveform_path
 
-__all__ = [
-    "FINDINGS_NAME",
-    "HTML_NAME",
-    "MARKDOWN_NAME",
-    "render_html",
-    "write_reports",
-]
+__all__ = ["policy_for", "render_html", "render_template", "style"]
 
-HTML_NAME = "report.html"
-MARKDOWN_NAME = "report.md"
-FINDINGS_NAME = "phase0_findings.md"
-
-_HERE = Path(__file__).parent
-_LAYER_COLUMNS = {  # key of the detail -> heading of the column
-    "layers": "layer",
-    "signal": "signal",
-    "within": "within emotion",
-    "between": "between emotions",
-    "null_low": "shuffled, low",
-    "null_high": "shuffled, high",
-    "null_half_signal": "signal without words",
-    "p_adjusted": "corrected p",
-}
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_reports(
-    verdict: Mapping[str, Any], *, directory: Path, audio_root: Path
-) -> tuple[Path, ...]:
-    """Write page, Markdown and findings note for a verdict record.
+def render_html(verdict: Mapping[str, Any], *, audio_root: Path) -> str:
+    """Render the page.
 
     Parameters
     ----------
     verdict
         The record as parsed from `verdict.json`; any field may be missing or null.
-    directory
-        Where the files go; made if it does not exist.
     audio_root
         The folder that the clips' paths are relative to. A clip that cannot be read is
         stated on the page.
-
-    Returns
-    -------
-    tuple of Path
-        The files written.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    pages = {
-        HTML_NAME: render_html(verdict, audio_root=audio_root),
-        MARKDOWN_NAME: render_markdown(verdict),
-        FINDINGS_NAME: render_findings(verdict),
-    }
-    return tuple(_replace(directory / name, text) for name, text in pages.items())
-
-
-def render_html(verdict: Mapping[str, Any], *, audio_root: Path) -> str:
-    """Render the page; see `write_reports` for the parameters."""
     record = read_record(verdict)
-    template = _environment().get_template("template.html.j2")
-    return template.render(
+    return render_template(
+        "page.html.j2",
         record=record,
-        style=Markup((_HERE / "style.css").read_text(encoding="utf-8")),
+        seen=_Seen(record=record, figures=draw_figures(record)),
         headline=wording.headline(record),
         tone=record.verdict or "NONE",
         facts=_facts(record),
         circumstances=_circumstances(record),
-        sections=_sections(record),
-        curve=_curve_context(record),
+        sections=sections_of(record),
+        steps=steps_of(record),
         clips=_clip_context(record, audio_root=audio_root),
+        choice=CHOICE,
         emotions_without_clip=_silent_emotions(record),
-        statuses=wording.STATUSES,
-        qualifiers=wording.QUALIFIERS,
         verdicts={} if record.verdict is None else wording.VERDICT_WORDS,
     )
 
 
-def _replace(path: Path, text: str) -> Path:
-    """Write `text` whole or not at all; a lone surrogate becomes a question mark."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(text.encode("utf-8", "replace"))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
+def render_template(name: str, **context: Any) -> str:
+    """Render a page with its style and the policy that allows nothing else."""
+    text = style()
+    template = _environment().get_template(name)
+    return template.render(style=Markup(text), policy=policy_for(text), **context)
+
+
+def style() -> str:
+    """The style sheet of all pages."""
+    return (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+
+
+def policy_for(text: str) -> str:
+    """The Content-Security-Policy under which this style and embedded media work."""
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
+        "media-src data:; base-uri 'none'; form-action 'none'"
+    )
 
 
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_HERE),
+        loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -136,7 +100,7 @@ def _environment() -> Environment:
     environment.globals["across"] = across
     environment.globals["num"] = numerals
     environment.globals["strip_of"] = interval_strip
-    environment.globals["detail_of"] = _detail
+    environment.globals["detail_of"] = detail_of
     return environment
 
 
@@ -145,57 +109,17 @@ def _facts(record: Record) -> tuple[tuple[str, str], ...]:
     return (
         ("Model", wording.model_line(record)),
         ("Design", wording.design_line(record)),
-        ("Look", _look(record)),
+        ("Look", wording.look_line(record)),
         ("Date", numerals.date(record.environment.get("started"))),
+        ("Cost", wording.cost_line(record)),
     )
-
-
-def _look(record: Record) -> str:
-    look = finite(record.design.get("look"))
-    if look is None:
-        return "not one of the planned looks"
-    spent = finite(record.design.get("alpha_spent"))
-    text = f"planned look {numerals.count(look)}"
-    if spent is None:
-        return text
-    return f"{text}, alpha spent so far {numerals.significant(spent)}"
-
-
-def _sections(record: Record) -> list[dict[str, Any]]:
-    """Order the tables: checks that failed, gates, panel, descriptive."""
-    sections = [
-        (
-            "Instrument checks that failed",
-            "What depends on them is invalid.",
-            record.failed_checks,
-        ),
-        ("Gate claims", "The verdict rests on these.", record.gates),
-        ("Panel", "Tested together; they accompany the verdict.", record.panel),
-        ("Descriptive", "Shown for the reader; they never decide.", record.descriptive),
-    ]
-    return [
-        _section(title, note, grouped(claims))
-        for title, note, claims in sections
-        if claims or title == "Gate claims"
-    ]
-
-
-def _section(
-    title: str, note: str, families: tuple[tuple[ClaimRow, ...], ...]
-) -> dict[str, Any]:
-    """Set large families apart: each is folded under a line that sums it up."""
-    return {
-        "title": title,
-        "note": note,
-        "groups": [f for f in families if len(f) <= LARGE_FAMILY],
-        "large": [f for f in families if len(f) > LARGE_FAMILY],
-    }
 
 
 def _circumstances(record: Record) -> list[tuple[str, str]]:
     """List everything the record says about model, design and machine."""
     said = [(f"model {numerals.label(k)}", "", v) for k, v in record.model.items()]
     rest = {**record.design, **record.environment}
+    rest.pop("seconds_by_claim", None)  # each is told beside its claim
     said += [(numerals.label(key), key, value) for key, value in rest.items()]
     if not record.environment:
         said.append(("environment", "", None))
@@ -205,22 +129,6 @@ def _circumstances(record: Record) -> list[tuple[str, str]]:
 
 def _exact(value: object) -> str:
     return numerals.fact(None if value is None else str(value))
-
-
-def _curve_context(record: Record) -> dict[str, Any] | None:
-    # matplotlib takes a second to import, and is needed only where there is a curve
-    from harness.report import figures
-
-    claim = layer_claim(record)
-    curve = figures.read_layer_curve(claim)
-    if claim is None or curve is None:
-        return None
-    return {
-        "invalid": claim.status == "invalid",
-        "wide": Markup(figures.draw_layer_curve(curve)),
-        "narrow": Markup(figures.draw_layer_curve(curve, narrow=True)),
-        "text": figures.explain(curve),
-    }
 
 
 def _clip_context(record: Record, *, audio_root: Path) -> list[dict[str, Any]]:
@@ -239,44 +147,40 @@ def _silent_emotions(record: Record) -> list[str]:
     return [name for name in names if name not in heard]
 
 
-def _detail(claim: ClaimRow) -> tuple[list[tuple[str, str]], dict[str, Any] | None]:
-    """Split a claim's detail into facts and, if it has one, its table over layers."""
-    layers = claim.detail.get("layers")
-    length = len(layers) if isinstance(layers, list) and len(layers) > 1 else -1
-    columns = {
-        key: claim.detail[key]
-        for key in _LAYER_COLUMNS
-        if isinstance(claim.detail.get(key), list) and len(claim.detail[key]) == length
-    }
-    if len(columns) < 2:
-        columns = {}
-    facts = [
-        (numerals.label(key), numerals.fact(value))
-        for key, value in claim.detail.items()
-        if key not in columns and key != "upper_bound"
-    ]
-    bound = finite(claim.detail.get("upper_bound"))
-    if bound is not None:
-        facts.append(("upper bound, one-sided", wording.in_unit(bound, claim)))
-    if claim.seconds is not None:
-        facts.append(("time, with what it was first to need", f"{claim.seconds:.1f} s"))
-    return facts, _layer_table(claim, columns) if columns else None
+@dataclass(slots=True, kw_only=True)
+class _Seen:
+    """What the tables need beside their claims; remembers which figures it gave out."""
 
+    record: Record
+    figures: tuple[Figure, ...]
+    calibration: Calibration = field(default_factory=load_calibration)
+    _given: set[str] = field(default_factory=set)
 
-def _layer_table(claim: ClaimRow, columns: Mapping[str, list[Any]]) -> dict[str, Any]:
-    cells = [_layer_cells(claim, key, values) for key, values in columns.items()]
-    return {
-        "headings": [_LAYER_COLUMNS[key] for key in columns],
-        "rows": list(zip(*cells, strict=True)),
-        "unit": wording.unit_label(claim.unit),
-    }
+    @property
+    def drawn(self) -> list[dict[str, Any]]:
+        """For the section of figures."""
+        return [self._placed(f, f.svg) for f in self.figures if f.svg]
 
+    @property
+    def missing(self) -> list[Figure]:
+        """What could not be drawn, with the reason."""
+        return [figure for figure in self.figures if not figure.svg]
 
-def _layer_cells(claim: ClaimRow, key: str, values: list[Any]) -> list[str]:
-    numbers = [finite(value) for value in values]
-    if key == "layers":
-        return [numerals.count(number) for number in numbers]
-    if key == "p_adjusted":
-        return [numerals.p_value(number) for number in numbers]
-    factor = wording.scale(claim.unit)
-    return numerals.aligned([None if n is None else n * factor for n in numbers])
+    def figures_of(self, claim: str) -> list[dict[str, Any]]:
+        """Copies for the first row of the claim that they belong to."""
+        found = []
+        for figure in self.figures:
+            name = f"{claim}/{figure.name}"
+            if figure.svg and claim in figure.claims and name not in self._given:
+                self._given.add(name)
+                place = "".join(c if c.isalnum() else "-" for c in claim)
+                found.append(self._placed(figure, figure.copy(place)))
+        return found
+
+    def _placed(self, figure: Figure, svg: str) -> dict[str, Any]:
+        return {
+            "title": figure.title,
+            "caption": figure.caption,
+            "disowned": disowned(self.record, figure.claims),
+            "svg": Markup(svg),
+        }

@@ -16,15 +16,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from harness.report.misread import KNOWN_SCHEMA, warnings_of
+from harness.report.rows import (
+    ChangeRow,
+    ClaimRow,
+    ClipRow,
+    LeafRow,
+    LookRow,
+    PathNode,
+    Record,
+    Rung,
+)
 from harness.verdict import need_sentence
 
 __all__ = [
     "KNOWN_SCHEMA",
     "LARGE_FAMILY",
     "VERDICTS",
+    "ChangeRow",
     "ClaimRow",
     "ClipRow",
     "LookRow",
@@ -37,12 +48,10 @@ __all__ = [
     "read_record",
 ]
 
-KNOWN_SCHEMA = 1
 LARGE_FAMILY = 8  # a family with more members than this is summed up
 VERDICTS = ("GO", "EXTEND", "PIVOT", "FIX")
 
 _STATES = ("running", "complete", "incomplete")
-_ROLES = ("instrument", "gate", "panel")  # what has another role never decides
 
 
 def read_record(verdict: Mapping[str, Any]) -> Record:
@@ -73,6 +82,8 @@ def read_record(verdict: Mapping[str, Any]) -> Record:
         verdict=decided,
         reason=_text(verdict.get("reason")),
         next_command=_text(verdict.get("next_command")),
+        next_clips=finite(verdict.get("next_clips")),
+        next_seconds=finite(verdict.get("next_seconds")),
         path=path,
         model=_mapping(verdict.get("model")),
         design=_mapping(verdict.get("design")),
@@ -80,10 +91,12 @@ def read_record(verdict: Mapping[str, Any]) -> Record:
             _claim(entry, seconds) for entry in _mappings(verdict.get("claims"))
         ),
         clips=tuple(_clip(entry) for entry in _mappings(verdict.get("clips"))),
+        music=_mapping(verdict.get("music")),
         looks=tuple(_look(entry) for entry in _mappings(verdict.get("looks"))),
         leaf=_leaf(_mapping(verdict.get("leaf"))),
         changes=tuple(_change(entry) for entry in _mappings(verdict.get("changed"))),
-        warnings=_warnings(verdict),
+        warnings=warnings_of(verdict),
+        ledger_says=_text(verdict.get("ledger_says")),
         environment=environment,
     )
 
@@ -115,6 +128,10 @@ def _text(value: object) -> str:
     return "" if value is None else str(value).strip()
 
 
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(map(_text, value)) if isinstance(value, list) else ()
+
+
 def _mapping(value: object) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         return {}
@@ -132,6 +149,7 @@ def _node(entry: Mapping[str, Any]) -> PathNode:
         answer=_text(entry.get("answer")),
         because=_text(entry.get("because")),
         source=_text(entry.get("source")),
+        claims=_texts(entry.get("claims")),
     )
 
 
@@ -164,6 +182,7 @@ def _look(entry: Mapping[str, Any]) -> LookRow:
         verdict=_text(entry.get("verdict")),
         same_data=entry.get("same_data") is True,
         gates=tuple((name, _text(status)) for name, status in gates.items()),
+        claims=tuple(_claim(c, {}) for c in _mappings(entry.get("claims"))),
     )
 
 
@@ -189,6 +208,15 @@ def _rungs(detail: Mapping[str, Any]) -> tuple[Rung, ...]:
     )
 
 
+def _power(entry: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
+    found = []
+    for point in _mappings(entry.get("power")):
+        samples, power = finite(point.get("samples")), finite(point.get("power"))
+        if samples is not None and power is not None:
+            found.append((samples, power))
+    return tuple(found)
+
+
 def _claim(entry: Mapping[str, Any], seconds: Mapping[str, Any]) -> ClaimRow:
     limits = _mapping(entry.get("threshold"))
     detail = _mapping(entry.get("detail"))
@@ -197,6 +225,7 @@ def _claim(entry: Mapping[str, Any], seconds: Mapping[str, Any]) -> ClaimRow:
         member=_text(entry.get("member")),
         statement=_text(entry.get("statement")),
         role=_text(entry.get("role")),
+        week=finite(entry.get("week")),
         topic=_text(entry.get("topic")) or "activations",
         status=_status(entry),
         strength=_text(entry.get("strength")),
@@ -220,6 +249,7 @@ def _claim(entry: Mapping[str, Any], seconds: Mapping[str, Any]) -> ClaimRow:
         carried=entry.get("carried") is True,
         seconds=finite(seconds.get(_name(entry))),
         ladder=_rungs(detail),
+        power=_power(entry),
         detail={k: v for k, v in detail.items() if k != "ladder"},
     )
 
@@ -254,170 +284,6 @@ def _clip(entry: Mapping[str, Any]) -> ClipRow:
         rms=finite(entry.get("rms")),
         brightness_hz=finite(entry.get("brightness_hz")),
         matches=matches if isinstance(matches, bool) else None,
+        checksum=_text(entry.get("checksum")),
+        note=_text(entry.get("note")),
     )
-
-
-def _warnings(verdict: Mapping[str, Any]) -> tuple[str, ...]:
-    raw = verdict.get("warnings")
-    said = [_text(entry) for entry in raw] if isinstance(raw, list) else []
-    schema = verdict.get("schema")
-    if schema != KNOWN_SCHEMA:
-        said.insert(
-            0,
-            f"The record has schema {schema}, this page was made for schema "
-            f"{KNOWN_SCHEMA}: fields may be missing or misread.",
-        )
-    return tuple(line for line in said if line)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PathNode:
-    """One step of the decision tree: the question, its answer, and why."""
-
-    node: str
-    answer: str
-    because: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeafRow:
-    """Where the decision tree leads, and what cannot be asked there yet."""
-
-    text: str
-    source: str
-    blocked: tuple[tuple[str, str], ...]  # statement, what it needs
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeRow:
-    """A claim whose status is not what it was."""
-
-    claim: str
-    before: str
-    after: str
-    samples: float | None  # clips per emotion then
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimRow:
-    """One claim, or one member of a family of claims, and what was found."""
-
-    id: str
-    member: str
-    statement: str
-    role: str
-    topic: str
-    status: str
-    strength: str
-    effect: float | None
-    unit: str
-    ci: tuple[float, float] | None
-    p: float | None
-    n_prompts: float | None
-    n_clips: float | None
-    none: float | None
-    minimum: float | None
-    strong: float | None
-    source: str
-    documented: str
-    as_documented: dict[str, Any]
-    qualifier: str
-    because: str
-    p_gated: float | None  # with the claims before and beside it counted
-    needs: str  # a sentence; empty where nothing more is needed, or nothing is known
-    look: float | None  # that decided it
-    carried: bool  # whether that was an earlier one
-    seconds: float | None  # to make what it was the first to need, and to decide
-    ladder: tuple[Rung, ...]
-    detail: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rung:
-    """Where an effect was looked for between text and music, and what was found."""
-
-    name: str
-    effect: float | None
-    p: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LookRow:
-    """A look at the question of this run."""
-
-    number: float | None
-    samples: float | None
-    kind: str
-    time: str
-    verdict: str
-    same_data: bool
-    gates: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClipRow:
-    """One generated clip and what was measured on it."""
-
-    emotion: str
-    prompt: str
-    file: str
-    tempo_bpm: float | None
-    mode: str
-    rms: float | None
-    brightness_hz: float | None
-    matches: bool | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """A whole verdict record, with every field present."""
-
-    state: str
-    stage: str
-    verdict: str | None
-    reason: str
-    next_command: str
-    path: tuple[PathNode, ...]
-    model: dict[str, Any]
-    design: dict[str, Any]
-    claims: tuple[ClaimRow, ...]
-    clips: tuple[ClipRow, ...]
-    looks: tuple[LookRow, ...]
-    leaf: LeafRow | None
-    changes: tuple[ChangeRow, ...]
-    warnings: tuple[str, ...]
-    environment: dict[str, Any]
-
-    @property
-    def instruments(self) -> tuple[ClaimRow, ...]:
-        """Checks of the apparatus; one that fails makes the rest invalid."""
-        return self._of_role("instrument")
-
-    @property
-    def gates(self) -> tuple[ClaimRow, ...]:
-        """The claims on which the verdict rests."""
-        return self._of_role("gate")
-
-    @property
-    def panel(self) -> tuple[ClaimRow, ...]:
-        """Claims that are tested together and accompany the verdict."""
-        return self._of_role("panel")
-
-    @property
-    def descriptive(self) -> tuple[ClaimRow, ...]:
-        """Whatever never decides, and whatever has a role that is not known."""
-        return tuple(claim for claim in self.claims if claim.role not in _ROLES)
-
-    @property
-    def failed_checks(self) -> tuple[ClaimRow, ...]:
-        """Instrument checks that are anything but supported."""
-        return tuple(c for c in self.instruments if c.status != "supported")
-
-    @property
-    def passed_checks(self) -> tuple[ClaimRow, ...]:
-        """Instrument checks that are supported."""
-        return tuple(c for c in self.instruments if c.status == "supported")
-
-    def _of_role(self, role: str) -> tuple[ClaimRow, ...]:
-        return tuple(claim for claim in self.claims if claim.role == role)

@@ -1,31 +1,41 @@
-"""The verdict on a terminal: plain text, aligned, no wider than it is told to be.
+"""The verdict on a terminal: the report in small, plain text of a given width.
 
 Conventions
 -----------
-Widths are in terminal cells: a wide East Asian character takes two, a combining mark
-none. Characters that steer a terminal are dropped from whatever the record says. Texts
-are cut before numbers are; where the numbers alone do not fit, they are wrapped.
+Widths are in terminal cells. The lines hold no colour; `coloured` says which words of a
+line may have some, and none of them tells anything by its colour alone.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from harness.report import across, numerals, wording
-from harness.report.record import LARGE_FAMILY, ClaimRow, Record, grouped, read_record
+from harness.report.cells import cells, cut, plain, wrapped
+from harness.report.columns import table_lines, table_rows
+from harness.report.record import VERDICTS, Record, read_record
 
-__all__ = ["cells", "cut", "summary_lines", "wrapped"]
+__all__ = ["coloured", "quiet_line", "summary_lines"]
 
-# a name, and the numbers of a claim or the summary of a family
-_Row = tuple[str, tuple[str, ...] | str]
-
-_GAP = "  "
-_HEADINGS = ("status", "value", "interval", "p", "gated", "n/clips")
-_GATED = 4  # shown where there is any; n counts prompts
-_LONGEST_UNIT = 10
-_SHORTEST_NAME = 24  # narrower than this, a claim's name says nothing
+_SHORTEST_REASON = 32
+_INDENT = "      "  # as wide as "next: "
+_TONES: dict[str, dict[str, bool]] = {
+    "GO": {"green": True, "bold": True},
+    "EXTEND": {"yellow": True, "bold": True},
+    "PIVOT": {"red": True, "bold": True},
+    "FIX": {"red": True, "bold": True},
+    "No verdict": {"yellow": True, "bold": True},
+    "SUPPORTED": {"green": True},
+    "WEAK": {"yellow": True},
+    "REFUTED": {"red": True},
+    "INCONCLUSIVE": {"yellow": True},
+    "INVALID": {"red": True, "bold": True},
+    "next:": {"bold": True},
+}
+_STATUS = re.compile(r"\b(SUPPORTED|WEAK|REFUTED|INCONCLUSIVE|INVALID)\b")
+_START = re.compile(rf"(?:({'|'.join(VERDICTS)}|No verdict):|(next:))")
 
 
 def summary_lines(
@@ -70,71 +80,41 @@ def summary_lines(
     ]
 
 
-def cells(text: str) -> int:
-    """Count the terminal cells that `text` takes."""
-    return sum(_cell(character) for character in text)
-
-
-def cut(text: str, *, width: int) -> str:
-    """Shorten `text` to `width` cells, ending in dots where something was lost."""
-    if cells(text) <= width:
-        return text
-    dots = "..."[:width]
-    kept, used = [], len(dots)
-    for character in text:
-        used += _cell(character)
-        if used > width:
-            break
-        kept.append(character)
-    return "".join(kept).rstrip() + dots
-
-
-def wrapped(text: str, *, width: int, indent: str = "") -> list[str]:
-    """Break `text` at its spaces into lines of at most `width` cells.
+def quiet_line(verdict: Mapping[str, Any], *, width: int | None = None) -> str:
+    """Sum up a verdict record in one line: verdict, reason, next command.
 
     Parameters
     ----------
-    text
-        Any text; what steers a terminal is dropped.
+    verdict
+        The record as parsed from `verdict.json`.
     width
-        Cells per line. A word that is longer is broken too.
-    indent
-        What every line but the first begins with, where there is room for it.
+        Cells of the line: the reason is cut, to no less than 32, and the command never
+        is. None for a line as long as it has to be, such as in a file.
     """
-    indent = indent if len(indent) * 2 < width else ""
-    lines: list[str] = []
-    line = ""
-    for word in _plain(text).split():
-        for piece in _pieces(word, width=width - len(indent)):
-            joined = f"{line} {piece}" if line.strip() else line + piece
-            if line.strip() and cells(joined) > width:
-                lines.append(line)
-                joined = indent + piece
-            line = joined
-    return [*lines, line] if line else lines
+    record = read_record(verdict)
+    word, _, _ = wording.headline(record)
+    reason = plain(wording.why(record))
+    after = " Next: " + plain(record.next_command or wording.next_step(record))
+    if width is not None:
+        room = width - cells(f"{word}: {after}")
+        reason = cut(reason, width=max(room, _SHORTEST_REASON))
+    return f"{word}: {reason}{after}"
 
 
-def _pieces(word: str, *, width: int) -> list[str]:
-    """Break a word into pieces of at most `width` cells."""
-    pieces = [""]
-    for character in word:
-        fitting = character if _cell(character) <= width else "?"
-        if cells(pieces[-1]) + _cell(fitting) > width:
-            pieces.append("")
-        pieces[-1] += fitting
-    return pieces
-
-
-def _plain(text: str) -> str:
-    """Put text on one line and drop what steers a terminal (categories C)."""
-    flat = " ".join(text.split())
-    return "".join(c for c in flat if not unicodedata.category(c).startswith("C"))
-
-
-def _cell(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+def coloured(line: str) -> list[tuple[str, dict[str, bool]]]:
+    """Split a line of the summary into texts and what pytest may colour them with."""
+    found = []
+    start = _START.match(line)
+    if start:
+        word = start[1] or start[2]
+        found.append((0, len(word), _TONES[word]))
+    for match in _STATUS.finditer(line):
+        found.append((match.start(), match.end(), _TONES[match[0]]))
+    spans, at = [], 0
+    for begin, end, tone in found:
+        spans += [(line[at:begin], {}), (line[begin:end], tone)]
+        at = end
+    return [span for span in [*spans, (line[at:], {})] if span[0]]
 
 
 def _top(record: Record, *, width: int) -> list[str]:
@@ -148,11 +128,11 @@ def _top(record: Record, *, width: int) -> list[str]:
 
 def _path(record: Record, *, width: int) -> list[str]:
     steps = [
-        f"{number}. {wording.asked(step)} {step.answer or '-'}"
+        f"{number}. {wording.asked(step.node)} {step.answer or '-'}"
         + (f": {step.because}" if step.because else "")
         for number, step in enumerate(record.path, start=1)
     ]
-    lines = [cut(_plain(step), width=width) for step in steps]
+    lines = [cut(plain(step), width=width) for step in steps]
     for said in across.leads_to(record):
         lines += wrapped(f"=> {said}", width=width, indent="   ")
     return lines
@@ -162,140 +142,47 @@ def _looks(record: Record, *, width: int) -> list[str]:
     said = [across.look_line(look) for look in across.earlier_looks(record)]
     changed = [across.change_line(change) for change in record.changes]
     lines = [*(f"earlier: {s}" for s in said), *(f"changed: {s}" for s in changed)]
-    return [cut(_plain(line), width=width) for line in lines]
-
-
-def _beside(record: Record, *, width: int) -> list[str]:
-    """What is to be said of claims beside their numbers, a line or two of each."""
-    lines = [""]
-    for claim in across.claims_with_notes(record):
-        text = f"{wording.name_of(claim)}: {'; '.join(across.notes(claim))}"
-        lines += wrapped(text, width=width, indent="  ")
-    for claim in across.claims_with_ladder(record):
-        rungs = [f"{rung} {found} (p {p})" for rung, found, p in across.ladder(claim)]
-        text = f"{wording.name_of(claim)}, text or music: {', '.join(rungs)}"
-        lines += wrapped(numerals.ascii_only(text), width=width, indent="  ")
-    return lines if len(lines) > 1 else []
+    return [cut(plain(line), width=width) for line in lines]
 
 
 def _claims(record: Record, *, width: int) -> list[str]:
-    gated = across.has_gated(record)
-    headings = _kept(_HEADINGS, gated=gated)
-    shown = (("gates", record.gates), ("panel", record.panel))
-    tables = {title: _rows(claims, gated=gated) for title, claims in shown if claims}
+    tables = [
+        (title, table_rows(claims, members=title == "gates"))
+        for title, claims in (("gates", record.gates), ("panel", record.panel))
+        if claims
+    ]
     if not tables:
         return wrapped("no gate claim has been decided", width=width)
-    numbers = [
-        row for rows in tables.values() for _, row in rows if not isinstance(row, str)
-    ]
-    sizes = [max(map(cells, column)) for column in zip(headings, *numbers, strict=True)]
-    lines: list[str] = []
-    for title, rows in tables.items():
-        lines += ["", *_table(title, rows, headings, sizes=sizes, width=width)]
-    return lines
+    return table_lines(tables, width=width)
 
 
-def _kept(columns: tuple[str, ...], *, gated: bool) -> tuple[str, ...]:
-    return columns if gated else columns[:_GATED] + columns[_GATED + 1 :]
-
-
-def _rows(claims: tuple[ClaimRow, ...], *, gated: bool) -> list[_Row]:
-    """Name the rows of a table; a family has a row of its own, which sums it up."""
-    rows: list[_Row] = []
-    for family in grouped(claims):
-        first, alone = family[0], len(family) == 1
-        name = wording.name_of(first) if alone else first.id
-        title = _plain(f"{name}: {first.statement}".rstrip(": "))
-        if alone:
-            rows.append((title, _kept(_numbers(first), gated=gated)))
-            continue
-        rows.append((title, _summed_up(family)))
-        for claim in family if len(family) <= LARGE_FAMILY else ():
-            rows.append(
-                (f"  {_plain(claim.member)}", _kept(_numbers(claim), gated=gated))
-            )
-    return rows
-
-
-def _summed_up(family: tuple[ClaimRow, ...]) -> str:
-    text = wording.tally(family)
-    if len(family) > LARGE_FAMILY:
-        text += f"; {numerals.ascii_only(wording.spread(family))}"
-    return _plain(f"({text})")
-
-
-def _numbers(claim: ClaimRow) -> tuple[str, ...]:
-    status = claim.status.upper()
-    if claim.status == "supported" and claim.strength == "strong":
-        status += " strong"
-    texts = (
-        status,
-        _value(claim),
-        wording.interval(claim),
-        numerals.p_value(claim.p),
-        across.gated(claim),
-        wording.sample_size(claim).replace(" ", ""),
-    )
-    return tuple(numerals.ascii_only(_plain(text)) for text in texts)
-
-
-def _value(claim: ClaimRow) -> str:
-    """Write the effect; a long unit is cut, its number is not."""
-    number, _, unit = wording.effect(claim, short=True).partition(" ")
-    return f"{number} {cut(_plain(unit), width=_LONGEST_UNIT)}".strip()
-
-
-def _table(
-    title: str,
-    rows: Sequence[_Row],
-    headings: Sequence[str],
-    *,
-    sizes: Sequence[int],
-    width: int,
-) -> list[str]:
-    """Lay out a table: in line where names fit, else stacked, else wrapped."""
-    room = width - sum(sizes) - len(_GAP) * len(sizes)
-    lines = _row_lines(title, headings, sizes=sizes, room=room, width=width)
-    for name, numbers in rows:
-        if isinstance(numbers, str):
-            lines += _family_lines(name, numbers, width=width)
-        else:
-            lines += _row_lines(name, numbers, sizes=sizes, room=room, width=width)
-    return lines
-
-
-def _row_lines(
-    name: str, numbers: Sequence[str], *, sizes: Sequence[int], room: int, width: int
-) -> list[str]:
-    columns = [_padded(numbers[0], sizes[0])]
-    for text, size in zip(numbers[1:], sizes[1:], strict=True):
-        columns.append(_padded(text, size, right=True))
-    aligned = _GAP.join(columns)
-    if room >= min(_SHORTEST_NAME, cells(name)):
-        return [_padded(cut(name, width=room), room) + _GAP + aligned]
-    if width >= cells(aligned) + len(_GAP):
-        return [cut(name, width=width), " " * (width - cells(aligned)) + aligned]
-    return [cut(name, width=width), *wrapped(" ".join(numbers), width=width)]
-
-
-def _family_lines(name: str, summary: str, *, width: int) -> list[str]:
-    """Name a family and sum it up, on one line where there is room."""
-    room = width - cells(summary) - 1
-    if room >= min(_SHORTEST_NAME, cells(name)):
-        return [f"{cut(name, width=room)} {summary}"]
-    return [cut(name, width=width), *wrapped(summary, width=width)]
-
-
-def _padded(text: str, width: int, *, right: bool = False) -> str:
-    """Fill up with spaces, counted in cells."""
-    space = " " * (width - cells(text))
-    return space + text if right else text + space
+def _beside(record: Record, *, width: int) -> list[str]:
+    """What is to be said of gates beside their numbers, a line or two of each."""
+    lines = [""]
+    for claim in record.gates:
+        said = across.notes(claim)
+        if said:
+            text = f"{wording.name_of(claim)}: {'; '.join(said)}"
+            lines += wrapped(text, width=width, indent="  ")
+        rungs = [f"{rung} {found} (p {p})" for rung, found, p in across.ladder(claim)]
+        if rungs:
+            text = f"{wording.name_of(claim)}, text or music: {', '.join(rungs)}"
+            lines += wrapped(numerals.ascii_only(text), width=width, indent="  ")
+    return lines if len(lines) > 1 else []
 
 
 def _bottom(record: Record, *, width: int, report: str) -> list[str]:
-    step = record.next_command or wording.next_step(record)
-    return [
-        "",
-        *wrapped(f"next: {step}", width=width, indent="      "),
-        *wrapped(f"report: {report}", width=width, indent="        "),
-    ]
+    step = wording.next_step(record)
+    lines = ["", *wrapped(f"next: {step}", width=width, indent=_INDENT)]
+    # a shell takes lines that end so as one: it can be pasted
+    lines += _indented(record.next_command, width=width, go_on=" \\")
+    cost = wording.next_cost(record)
+    if cost:
+        lines += _indented(f"({cost})", width=width)
+    return [*lines, *wrapped(f"report: {report}", width=width, indent=_INDENT)]
+
+
+def _indented(text: str, *, width: int, go_on: str = "") -> list[str]:
+    indent = _INDENT if width > 4 * len(_INDENT) else ""
+    room = width - len(indent)
+    return [indent + line for line in wrapped(text, width=room, go_on=go_on)]

@@ -10,7 +10,8 @@ else in the project compares a number with a threshold.
 """
 
 from harness.verdict.gates import passed_gate
-from harness.verdict.prospects import need_sentence
+from harness.verdict.prospects import clips_of, need_sentence
+from harness.verdict.questions import questions
 from harness.verdict.status import (
     TEXT_BORNE,
     BrokenInstrument,
@@ -32,9 +33,11 @@ __all__ = [
     "Outcome",
     "Status",
     "Verdict",
+    "clips_of",
     "decide",
     "need_sentence",
     "passed_gate",
     "plain",
+    "questions",
     "settle",
 ]

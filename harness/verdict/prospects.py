@@ -41,7 +41,15 @@ from harness.inference.power import (
 from harness.plan import CONTROL_PROMPTS
 from harness.verdict.status import Decision, Status
 
-__all__ = ["Chances", "Need", "chances", "clips_of", "need_of", "need_sentence"]
+__all__ = [
+    "Chances",
+    "Need",
+    "chances",
+    "clips_of",
+    "need_of",
+    "need_sentence",
+    "power_by_look",
+]
 
 _HIGHEST_P = 0.9999  # a permutation p of 1 is no infinite z
 _MOST_POWER = 1 - 1e-9
@@ -121,6 +129,28 @@ def chances(decision: Decision, look: Look, *, p: float | None) -> Chances | Non
         return None
     found = [_chances_at(decision, look, samples, p) for samples in _remaining(look)]
     return max(found, key=lambda c: c.minimum, default=None)
+
+
+def power_by_look(decision: Decision, look: Look) -> list[dict[str, float]]:
+    """Power for an effect of the claim's minimum at each planned look, decided or not.
+
+    Returns
+    -------
+    list of dict
+        `samples` of the look and `power`; empty where no spread was measured, and at a
+        look that is no evidence.
+    """
+    if not _foreseeable(decision, look):
+        return []
+    return [
+        {
+            "samples": samples,
+            "power": round(
+                _power(decision, look, *design_for(samples), look_for(samples).alpha), 3
+            ),
+        }
+        for samples in PLANNED
+    ]
 
 
 def need_sentence(need: Mapping[str, Any]) -> str:

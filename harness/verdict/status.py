@@ -47,8 +47,9 @@ class Evidence:
 
     `p` is corrected within the claim's family. `upper` is the one-sided 95 % bound that
     equivalence is judged by; for a family of layers, the largest of theirs. `problem`
-    says why the measurement is not to be believed at all. `null` is the value that the
-    effect has on average where labels mean nothing.
+    says why the measurement is not to be believed at all; `awaits`, what has still to
+    come before anything can be decided, which is nobody's fault. `null` is the value
+    that the effect has on average where labels mean nothing.
     """
 
     effect: float | None
@@ -63,6 +64,7 @@ class Evidence:
     qualifier: str | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
     problem: str | None = None
+    awaits: str | None = None
     unmeasured: int = 0  # prompts without a value: the music, not the instrument
 
 
@@ -123,6 +125,7 @@ class Decision:
             "status": str(self.status),
             "strength": self.strength,
             "because": self.because,
+            "awaits": evidence["awaits"],
             "effect": evidence["effect"],
             "null": evidence["null"],
             "unit": self.claim.unit,
@@ -167,7 +170,9 @@ def decide(
     claim: Claim, evidence: Evidence, look: Look, *, member: str | None = None
 ) -> Decision:
     """The status of `claim` under the rules of the design's table of statuses."""
-    if claim.role == "instrument":
+    if evidence.awaits is not None:
+        status, strength, because = Status.INCONCLUSIVE, None, evidence.awaits
+    elif claim.role == "instrument":
         status, strength, because = _instrument_status(claim, evidence)
     elif claim.role == "descriptive":
         status, strength, because = _description(claim, evidence)

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 from harness.claims import settings
 from harness.inference.looks import PLANNED, Look
 from harness.verdict.gates import Key, breaks, gated_p, key_of, unsound
-from harness.verdict.prospects import Chances, Need, chances, need_of
+from harness.verdict.prospects import Chances, Need, chances, need_of, power_by_look
 from harness.verdict.questions import (
     IN_ACTIVATIONS,
     Leaf,
@@ -58,12 +58,13 @@ class Outcome:
     leaf: Leaf | None = None  # where the path ends
     p_gated: Mapping[Key, float] = field(default_factory=dict)
     needs: Mapping[Key, Need] = field(default_factory=dict)
+    power: Mapping[Key, list[dict[str, float]]] = field(default_factory=dict)
     unsound: Mapping[str, str] = field(default_factory=dict)  # see `gates.unsound`
 
     def annotated(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """An entry of `claims` in verdict.json with what the other claims make of it:
-        `p_gated` where it was reached, `needs` where it is undecided, and INVALID where
-        its own control found something.
+        `p_gated` where it was reached, `needs` where it is undecided, of a gate the
+        `power` of each planned look, and INVALID where its own control found something.
         """
         key = record["id"], record["member"]
         need = self.needs.get(key)
@@ -74,6 +75,7 @@ class Outcome:
             **void,
             "p_gated": self.p_gated.get(key, record.get("p_gated")),
             "needs": None if need is None else asdict(need),
+            "power": self.power.get(key, []),
         }
 
 
@@ -113,6 +115,9 @@ def settle(
         leaf=_leaf(outcome.verdict, decided, look, week),
         p_gated=p_gated,
         needs=_needs(decided, look, clips),
+        power={
+            key_of(d): power_by_look(d, look) for d in decided if d.claim.role == "gate"
+        },
         unsound=unsound(decided),
     )
 

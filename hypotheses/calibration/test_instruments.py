@@ -12,7 +12,8 @@ from harness.calibration.instrument_tables import (
 )
 from harness.calibration.instruments import MODE, TEMPO, listen
 from harness.calibration.rates import Rate, beyond
-from harness.calibration.tables import write_report
+from harness.calibration.summary import write_summary
+from harness.calibration.tables import REPORTS, write_report
 from harness.claims import load_claims
 
 pytestmark = pytest.mark.calibration
@@ -24,7 +25,9 @@ SEED = 1
 def heard(pytestconfig):
     found = listen(SOUNDS, seed=SEED)
     text = instruments_markdown(found)
-    write_report("instruments", text, {"seed": SEED, **instruments_record(found)})
+    record = instruments_record(found)
+    write_report("instruments", text, {"seed": SEED, **record})
+    write_summary("instruments", record, directory=REPORTS)
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         print(f"\n{text}")
