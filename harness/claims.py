@@ -52,13 +52,20 @@ class Claim:
     direction: str
     thresholds: Thresholds
     documented: str | None = None  # what the documents found
+    documented_for: str | None = None  # the one member that this is about; None: all
     topic: str = "activations"  # or "music"
+    controlled_by: str | None = None  # the claim whose control speaks for it
     faults: bool = False  # its control plants faults; of instrument checks all do
     leads_on: float | None = None  # what the tree wants before it goes straight on
     leads_on_p: float | None = None  # with a p below this
     contrasts: tuple[
         tuple[str, str], ...
     ] = ()  # (more, less), in the expected direction
+
+    def documented_of(self, member: str | None) -> str | None:
+        """What the documents found of this member; None where that is of another."""
+        about = self.documented_for
+        return self.documented if about is None or about == member else None
 
     def control(self) -> Claim:
         """The claim that this claim's measure can be trusted.
@@ -151,6 +158,15 @@ def _claim(entry: dict[str, Any]) -> Claim:
         msg = (
             f"Claim `{name}`: role must be one of {', '.join(ROLES)} and direction "
             f"above or below, got {claim.role} and {claim.direction}."
+        )
+        raise ClaimError(msg)
+    named = [f"{a} against {b}" for a, b in claim.contrasts]
+    if claim.documented_for is not None and (
+        claim.documented is None or (named and claim.documented_for not in named)
+    ):
+        msg = (
+            f"Claim `{name}`: documented_for must name the contrast that documented is "
+            f"about, one of {named}, got {claim.documented_for}."
         )
         raise ClaimError(msg)
     if claim.thresholds.minimum is None and claim.role != "descriptive":

@@ -95,7 +95,10 @@ def _words(run: Run) -> list[str]:
     if not table.words_recur:
         return []
     words = table.n_prompts // len(table.emotions)
-    return [f"words: {words} per emotion; sentences of one word count as one prompt"]
+    return [
+        f"words: {words} per emotion; sentences of one word count as one prompt; power "
+        "is said as if a word added nothing of its own"
+    ]
 
 
 def _outlook(run: Run, past: list[PastLook]) -> str:

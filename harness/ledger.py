@@ -74,7 +74,11 @@ def chained(entries: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def checked(
-    lines: Sequence[str], *, seal: object = None, place: str = "ledger"
+    lines: Sequence[str],
+    *,
+    seal: object = None,
+    place: str = "ledger",
+    remedy: str = _REMEDY,
 ) -> list[dict[str, Any]]:
     """The entries of the lines of a ledger.
 
@@ -86,6 +90,8 @@ def checked(
         What the seal says, as `seal_of` wrote it; None where there is none.
     place : str
         The file, for the message.
+    remedy : str
+        What follows from a broken line and what to do, for the message.
 
     Raises
     ------
@@ -96,13 +102,13 @@ def checked(
     for number, line in enumerate(lines, start=1):
         entry = _parsed(line)
         if entry is None or entry.pop("hash", None) != _hash(before, entry):
-            msg = f"`{place}:{number}` is not as it was written: {_REMEDY}"
+            msg = f"`{place}:{number}` is not as it was written: {remedy}"
             raise LedgerError(msg)
-        _check_entry(entry, f"{place}:{number}")
+        _check_entry(entry, f"{place}:{number}", remedy)
         before = _hash(before, entry)
         hashes.append(before)
         entries.append(entry)
-    _check_seal(seal, hashes, place)
+    _check_seal(seal, hashes, place, remedy)
     return entries
 
 
@@ -111,40 +117,40 @@ def seal_of(lines: Sequence[str]) -> dict[str, Any]:
     return {"lines": len(lines), "hash": json.loads(lines[-1])["hash"]}
 
 
-def _check_entry(entry: Mapping[str, Any], place: str) -> None:
+def _check_entry(entry: Mapping[str, Any], place: str, remedy: str) -> None:
     if entry.get("version") != VERSION:
         msg = (
-            f"`{place}` was written by another version of the suite: must be version "
-            f"{VERSION}, got {entry.get('version', 1)}. Start over in a new --store."
+            f"`{place}` was written by another version of the suite (must be version "
+            f"{VERSION}, got {entry.get('version', 1)}): {remedy}"
         )
         raise LedgerError(msg)
     try:
         time = datetime.strptime(str(entry.get("time")), _TIME).replace(tzinfo=UTC)
     except ValueError as error:
-        msg = f"`{place}` has no time: {_REMEDY}"
+        msg = f"`{place}` has no time: {remedy}"
         raise LedgerError(msg) from error
     tolerance = timedelta(seconds=settings()["clock_tolerance_s"])
     if time > datetime.now(UTC) + tolerance:
         msg = (
-            f"`{place}` is from the future, of {entry['time']}: looks have no order. "
-            "Set the clock of this machine right, or start over in a new --store."
+            f"`{place}` is from the future, of {entry['time']}: set the clock of this "
+            f"machine right; otherwise {remedy}"
         )
         raise LedgerError(msg)
 
 
-def _check_seal(seal: object, hashes: Sequence[str], place: str) -> None:
+def _check_seal(seal: object, hashes: Sequence[str], place: str, remedy: str) -> None:
     """The ledger may have grown since it was sealed; it may not have shrunk."""
     if seal is None:
         return
     count = seal.get("lines") if isinstance(seal, dict) else None
     if not isinstance(count, int) or not isinstance(seal, dict):
-        msg = f"The seal of `{place}` is not as it was written: {_REMEDY}"
+        msg = f"The seal of `{place}` is not as it was written: {remedy}"
         raise LedgerError(msg)
     if not 0 <= count < len(hashes):
-        msg = f"`{place}` had {count} lines and has {len(hashes) - 1}: {_REMEDY}"
+        msg = f"`{place}` had {count} lines and has {len(hashes) - 1}: {remedy}"
         raise LedgerError(msg)
     if seal.get("hash") != hashes[count]:
-        msg = f"`{place}:{count}` is not what was sealed: {_REMEDY}"
+        msg = f"`{place}:{count}` is not what was sealed: {remedy}"
         raise LedgerError(msg)
 
 
@@ -162,10 +168,19 @@ def _hash(before: str, entry: Mapping[str, Any]) -> str:
 
 
 class Ledger:
-    """The looks at one store."""
+    """The looks at one store; or whatever else is kept as they are.
 
-    def __init__(self, path: Path) -> None:
+    Parameters
+    ----------
+    path : Path
+        The file; its seal lies beside it.
+    remedy : str
+        What follows if the file is broken and what to do, for the message.
+    """
+
+    def __init__(self, path: Path, *, remedy: str = _REMEDY) -> None:
         self.path = path
+        self._remedy = remedy
         self.seal = path.with_suffix(".seal")
         self._lock = FileLock(f"{path}.lock", timeout=_PATIENCE_SECONDS)
 
@@ -178,9 +193,9 @@ class Ledger:
             If a line is not as it was written, was removed or is from the future.
         """
         lines, seal = self._read()
-        entries = checked(lines, seal=seal, place=str(self.path))
+        entries = checked(lines, seal=seal, place=str(self.path), remedy=self._remedy)
         if seal is None and len(lines) > 1:  # of the first line it may not be there yet
-            msg = f"The seal of `{self.path}` is gone: {_REMEDY}"
+            msg = f"The seal of `{self.path}` is gone: {self._remedy}"
             raise LedgerError(msg)
         return entries
 
@@ -234,6 +249,6 @@ class Ledger:
         except FileNotFoundError:
             return [], seal
         except OSError as error:
-            msg = f"`{self.path}` cannot be read ({error.strerror}): {_REMEDY}"
+            msg = f"`{self.path}` cannot be read ({error.strerror}): {self._remedy}"
             raise LedgerError(msg) from error
         return text.splitlines(), seal

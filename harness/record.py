@@ -201,6 +201,7 @@ class VerdictRecord:
                 "device": generation.device_type,
                 "dtype": generation.dtype,
                 "clips": len(self.run.plan.clips),
+                "clips_stored": len(self.run.plan.clips) - self.run.missing(),
                 "seconds_per_clip": self.run.seconds_per_clip,
                 "started": self.started,
             },

@@ -189,7 +189,7 @@ class DecidingSession:
     def _allure_site(self, config: pytest.Config) -> list[str]:
         """Say how Allure's site is made of the results, if there are any."""
         directory = config.getoption("allure_report_dir", None)
-        command = f"python -m harness.report allure {directory} allure-report"
+        command = f"uv run python -m harness.report allure {directory} allure-report"
         return [f"allure: {command}"] if directory else []
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

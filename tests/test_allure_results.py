@@ -238,8 +238,8 @@ def test_categories_keep_what_is_not_supported_apart(tmp_path: Path) -> None:
 def test_the_verdict_is_a_result_with_its_path(
     name: str, status: str, tmp_path: Path
 ) -> None:
-    completed(tmp_path, {**RECORDS[name], "claims": []})
-    (verdict,) = read(tmp_path)
+    completed(tmp_path, RECORDS[name])
+    verdict = next(r for r in read(tmp_path) if labels(r, "epic") == ["Verdict"])
     assert (verdict["name"], verdict["status"]) == (f"Verdict: {name}", status)
     assert len(verdict["steps"]) == len(RECORDS[name]["path"])
 
@@ -283,7 +283,6 @@ def test_plots_are_pictures_and_clips_play_where_scripts_do_not(
 
 def test_the_environment_is_what_was_under_test(tmp_path: Path) -> None:
     record = copy.deepcopy(RECORDS["GO"])
-    record["claims"] = []
     record["model"]["name"] = "C:\\models\\añ\nb"
     completed(tmp_path, record)
     text = (tmp_path / "environment.properties").read_text(encoding="utf-8")
@@ -291,3 +290,21 @@ def test_the_environment_is_what_was_under_test(tmp_path: Path) -> None:
     assert about["verdict"] == "GO"
     assert about["model.name"] == r"C:\\models\\a\u00f1 b"
     assert {"stage", "emotions", "torch", "python"} <= set(about)
+
+
+def test_what_is_described_passes_and_what_waits_does_not() -> None:
+    claim = {"id": "a", "role": "descriptive", "status": "inconclusive"}
+    waiting = {**claim, "awaits": "no ratings", "because": "No ratings yet."}
+    found, open_ = read_record({"claims": [claim, waiting]}).claims
+    assert claim_fields(found)["status"] == "passed"
+    fields = claim_fields(open_)
+    assert fields["status"] == "failed"
+    assert fields["statusDetails"]["message"] == "INCONCLUSIVE: No ratings yet."
+
+
+def test_the_sources_keep_what_is_reported_of_one_member_only() -> None:
+    theirs = {"id": "a", "statement": "x", "source": "Plan, 'Week 2'"}
+    members = [{**theirs, "documented": "-9.5 BPM"}, {**theirs, "documented": None}]
+    for claims in (members, members[::-1]):
+        page = sources_page(read_record({"claims": claims}).claims)
+        assert "They report: -9.5 BPM." in page

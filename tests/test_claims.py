@@ -253,8 +253,13 @@ def test_every_marker_names_a_claim(kind: str) -> None:
 @pytest.mark.parametrize("path", CLAIM_FILES, ids=lambda path: path.stem)
 def test_a_claim_file_has_a_control_of_a_claim_of_its_own(path: Path) -> None:
     controls = set(marked(path, "control").values())
+    claims = set(marked(path, "claim").values())
     assert controls, f"{path.name} has no negative control"
-    assert controls <= set(marked(path, "claim").values())
+    assert controls <= claims
+    for claim in claims - controls:
+        assert load_claims()[claim].controlled_by in controls, claim
+    for claim in controls:
+        assert load_claims()[claim].controlled_by is None, claim
 
 
 @pytest.mark.parametrize("path", CLAIM_FILES, ids=lambda path: path.stem)
@@ -284,3 +289,33 @@ def test_no_threshold_stands_in_a_claim_file(path: Path) -> None:
         if isinstance(node, ast.Constant) and type(node.value) is float
     }
     assert not numbers, f"{path.name} compares with {numbers}"
+
+
+# --- what the documents found of one contrast -----------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["tempo_gap", "brightness_gap", "loudness_gap", "permutation_baseline"]
+)
+def test_what_was_found_of_happy_and_sad_is_said_of_no_other(name: str) -> None:
+    claim = load_claims()[name]
+    assert claim.documented is not None
+    assert claim.documented_of("happy against sad") == claim.documented
+    assert claim.documented_of("energetic against calm") is None
+    assert claim.documented_of(None) is None
+
+
+def test_what_is_about_every_member_is_said_of_every_one() -> None:
+    claim = load_claims()["feature_separation"]
+    assert (
+        claim.documented_of("tempo") == claim.documented_of(None) == "2 of 4 features"
+    )
+
+
+def test_a_number_of_no_contrast_of_the_claim_is_refused(
+    load_entry: Callable[..., dict[str, claims.Claim]],
+) -> None:
+    fields = {"documented": '"1"', "contrasts": '[["happy", "sad"]]'}
+    load_entry(**fields, documented_for='"happy against sad"')
+    with pytest.raises(ClaimError, match="got sad against happy"):
+        load_entry(**fields, documented_for='"sad against happy"')

@@ -62,6 +62,7 @@ def test_without_ratings_nothing_is_decided_and_nothing_is_broken() -> None:
         decision = decide(claim, found, SECOND)
         assert decision.status is Status.INCONCLUSIVE
         assert decision.because.startswith("No ratings yet")
+        assert "`uv run python -m harness.listening make`" in decision.because
         assert not breaks(decision)
         assert decision.as_record()["status"] == "inconclusive"
 
@@ -123,12 +124,40 @@ def test_listeners_who_hear_nothing_seldom_support_it() -> None:
     assert np.mean(inside) >= 0.95
 
 
+def test_raters_and_templates_that_vary_around_nothing_seldom_support_it() -> None:
+    rng, deaf = np.random.default_rng(8), heard_by(6, hear=0.0, prompts=7)
+    assert deaf.table.template is not None
+    truth = deaf.table.emotion_of_clip
+    template = deaf.table.template[deaf.table.prompt_of_clip]
+    found = []
+    for _ in range(200):  # below 0 another emotion is heard, as much below chance
+        luck = rng.uniform(-0.33, 0.33, 7)
+        skill = luck[template] + rng.normal(0, 0.05, (6, 1))
+        hears = rng.random(skill.shape) < np.where(skill > 0, skill, -3 * skill)
+        guess = rng.integers(0, 4, skill.shape)
+        named = np.where(skill > 0, truth, (truth + 2) % 4)
+        answers = np.where(hears, named, guess)
+        found.append(recognition_evidence(replace(deaf, answers=answers)))
+    p = np.array([f.p for f in found])
+    assert np.mean(p < 0.01) <= 0.01
+    for evidence in found:
+        if decide(CLAIM, evidence, SECOND).status is Status.SUPPORTED:
+            assert evidence.interval is not None
+            assert evidence.interval[0] > 0
+
+
+def test_all_raters_right_about_everything_is_a_finding_with_some_chance() -> None:
+    found = recognition_evidence(heard_by(6, hear=1.0))
+    assert decide(CLAIM, found, SECOND).status is Status.SUPPORTED
+    assert found.detail["p, raters and prompts as samples"] > 0
+
+
 def test_one_good_ear_among_six_is_no_finding_about_listeners() -> None:
     deaf, ear = heard_by(6, hear=0.0, seed=3), heard_by(6, hear=1.0)
     mixed = replace(deaf, answers=np.vstack([deaf.answers[:5], ear.answers[:1]]))
     found = recognition_evidence(mixed)
     assert found.detail["p, labels shuffled among prompts"] < 0.01
-    assert found.detail["p, raters against chance"] > 0.05
+    assert found.detail["p, raters and prompts as samples"] > 0.05
     assert decide(CLAIM, found, SECOND).status is Status.INCONCLUSIVE
 
 

@@ -252,7 +252,7 @@ def test_an_entry_without_a_time_is_refused(time: object) -> None:
 
 def test_an_entry_of_an_earlier_version_is_refused_in_a_sentence() -> None:
     old = {"look": 1, "model": "f" * 32, "data": "d", "time": now()}
-    with pytest.raises(LedgerError, match=r"another version .* got 1. Start over"):
+    with pytest.raises(LedgerError, match=r"another version .* got 1\): .* start over"):
         checked(chained([old]))
 
 
@@ -269,3 +269,20 @@ def test_the_digest_of_data_does_not_depend_on_the_order_of_clips() -> None:
     assert data_digest(["c1", "c2"]) not in digests
     assert data_digest(["c1", "c2", "c4"]) not in digests
     assert data_digest(["c1", "c2", "c3", "c3"]) not in digests
+
+
+def test_what_else_is_kept_so_has_advice_of_its_own(ledger: Ledger) -> None:
+    own = Ledger(ledger.path, remedy="ask again.")
+    whole, seal = ledger.path.read_bytes(), ledger.seal.read_bytes()
+    for damage in (
+        lambda: ledger.path.write_bytes(whole[:-9]),
+        lambda: ledger.seal.unlink(),
+        lambda: ledger.seal.write_text("{}"),
+        lambda: ledger.path.write_bytes(whole.partition(b"\n")[0] + b"\n"),
+    ):
+        damage()
+        with pytest.raises(LedgerError, match=r": ask again\.$"):
+            own.entries()
+        ledger.path.write_bytes(whole)
+        ledger.seal.write_bytes(seal)
+    assert own.entries() == ledger.entries()

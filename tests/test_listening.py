@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from harness.ledger import Ledger
 from harness.listening.choice import chosen_clips, heard_again
 from harness.listening.commands import main
 from harness.listening.heard import heard_by_raters
-from harness.listening.ratings import RATINGS_NAME
+from harness.listening.ratings import RATINGS_NAME, refused_files
 from harness.listening.sheet import (
     ListeningError,
     Sheet,
@@ -37,6 +38,7 @@ from harness.listening.sheet import (
 from harness.listening.sound import sounds_of_one_size
 from harness.plan import Generation, make_plan
 from harness.prompts import load_bank
+from harness.store.survey import engine_folder
 
 
 def table_of_bank(prompts: int, *, bank: str = "matched", seed: int = 0) -> ClipTable:
@@ -144,7 +146,7 @@ def test_a_key_is_read_back_and_an_edited_one_refused(tmp_path: Path) -> None:
     sheet = sheet_with(4, repeats=2)
     path = write_sheet(sheet, folder=tmp_path)
     assert read_sheet(sheet.id, folder=tmp_path) == sheet
-    path.write_text(path.read_text().replace('"raters": 6', '"raters": 4'))
+    path.write_text(path.read_text().replace('"raters": 8', '"raters": 4'))
     with pytest.raises(ListeningError, match="not as it was written"):
         read_sheet(sheet.id, folder=tmp_path)
     path.write_text(path.read_text()[:200])
@@ -164,14 +166,29 @@ class Desk:
         self.path, self.sheet = path, sheet
         self.keys = path / "listening"
         write_sheet(sheet, folder=_made(self.keys))
-        self.ratings = Ledger(_made(path / "store") / RATINGS_NAME)
+        self.store = path / "store"
+        for trial in sheet.trials:
+            put_record(self.store, sheet.model, trial.key)
+        self.ratings = Ledger(self.store / RATINGS_NAME)
 
-    def collect(self, *files: Path) -> int:
-        where = ["--store", str(self.path / "store"), "--keys", str(self.keys)]
-        return main(["collect", *map(str, files), *where])
+    def collect(self, *files: Path, more: Sequence[str] = ()) -> int:
+        where = ["--store", str(self.store), "--keys", str(self.keys)]
+        reports = ["--report-dir", str(self.path / "latest")]
+        return main(["collect", *map(str, files), *where, *reports, *more])
+
+    def raters(self) -> list[str]:
+        return [e["rater"] for e in self.ratings.entries() if e["event"] == "ratings"]
+
+    def refused(self) -> list[tuple[str, str]]:
+        return refused_files(self.ratings.entries())
 
     def saved(self, **given: Any) -> Path:
         return saved(self.sheet, self.path, **given)
+
+
+def put_record(store: Path, model: str, key: str) -> None:
+    folder = _made(store / engine_folder(model, 3) / "records")
+    (folder / f"{key}.json").write_text("{}")
 
 
 def _made(path: Path) -> Path:
@@ -260,7 +277,10 @@ def test_what_cannot_be_an_answer_is_refused_by_name(
     assert said in told.err
     assert told.err.count("\n") == 1
     assert "1 added, 0 on record before, 1 refused" in told.out
-    assert [e["rater"] for e in desk.ratings.entries()] == ["r01"]
+    assert desk.raters() == ["r01"]
+    ((file, because),) = desk.refused()  # the report can say so
+    assert file == "bad.json"
+    assert said in because
 
 
 @pytest.mark.parametrize(
@@ -270,6 +290,7 @@ def test_what_cannot_be_an_answer_is_refused_by_name(
         ("[]", "is no file of ratings"),
         ("\ufeffnothing", "is not whole JSON"),
         ("[" * 100_000, "is not whole JSON"),
+        ("test,rater,position\r\n", "is the table (CSV)"),
     ],
 )
 def test_files_that_are_something_else_are_refused(
@@ -281,7 +302,8 @@ def test_files_that_are_something_else_are_refused(
     told = capsys.readouterr().err.splitlines()
     assert said in told[0]
     assert "cannot be read (No such file or directory)" in told[1]
-    assert desk.ratings.entries() == []
+    assert desk.raters() == []
+    assert [file for file, _ in desk.refused()] == ["ratings.json"]
 
 
 def test_half_a_file_and_an_edited_one_are_refused(
@@ -312,7 +334,64 @@ def test_a_rater_counts_once(desk: Desk, capsys: pytest.CaptureFixture[str]) -> 
     copied = seal(desk.path / "copied.json", {**data, "rater": "r02"})
     assert desk.collect(copied) == 1
     assert "the very answers of `r01`" in capsys.readouterr().err
+    assert desk.raters() == ["r01"]
+
+
+def test_two_raters_with_one_code_are_told_apart_by_hand(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert desk.collect(desk.saved(rater="r01")) == 0
+    other = desk.saved(rater="r01", seed=1)
+    assert desk.collect(other) == 1
+    assert "a code of its own: --as CODE" in capsys.readouterr().err
+    assert len(desk.refused()) == 1
+    assert desk.collect(other, more=["--as", "r 7"]) == 1
+    assert "`--as` must be 1 to 32 letters" in capsys.readouterr().err
+    assert desk.collect(other, more=["--as", "r07"]) == 0
+    assert desk.raters() == ["r01", "r07"]
+    assert desk.refused() == []  # nothing is missing any more
+    assert desk.collect(other, other, more=["--as", "r08"]) == 4
+    assert "`--as` is for one file, got 2" in capsys.readouterr().err
+
+
+def test_a_refused_file_is_on_record_once_and_until_it_is_added(desk: Desk) -> None:
+    path = desk.saved(rater="r01")
+    whole = path.read_text()
+    path.write_text(whole[:100])
+    assert desk.collect(path) == 1
+    assert desk.collect(path) == 1
     assert len(desk.ratings.entries()) == 1
+    table = table_of_sheet(desk.sheet)
+    (said,) = heard_by_raters(desk.ratings.entries(), table).beside
+    assert said.startswith(f"refused, {path.name}: it is not whole JSON")
+    path.write_text(whole)
+    assert desk.collect(path) == 0
+    assert heard_by_raters(desk.ratings.entries(), table).beside == ()
+
+
+def test_ratings_are_not_put_where_no_run_would_find_them(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = desk.saved(rater="r01")
+    right_one, desk.store = desk.store, desk.path / "typo"
+    assert desk.collect(path) == 4
+    assert "typo` holds no clips" in capsys.readouterr().err
+    assert not desk.store.exists()
+    put_record(desk.store, desk.sheet.model, "e" * 32)  # of another run
+    assert desk.collect(path) == 1
+    assert "holds none of the clips of test" in capsys.readouterr().err
+    desk.store = right_one
+    assert desk.collect(path) == 0
+    assert desk.raters() == ["r01"]
+
+
+def test_the_next_command_is_about_the_same_store_and_report(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert desk.collect(desk.saved(rater="r01")) == 0
+    said = capsys.readouterr().out
+    assert "`uv run pytest -m week2 --samples 20 " in said
+    assert f"--store {desk.store} --report-dir {desk.path / 'latest'}`" in said
 
 
 def test_broken_ratings_on_record_are_not_written_to(
@@ -322,7 +401,10 @@ def test_broken_ratings_on_record_are_not_written_to(
     broken = desk.ratings.path.read_text()[:-40]
     desk.ratings.path.write_text(broken)
     assert desk.collect(desk.saved(rater="r02")) == 4
-    assert "is not as it was written" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "is not as it was written: ratings cannot be counted." in told
+    assert "collect the raters' JSON files again" in told
+    assert "--store" not in told
     assert desk.ratings.path.read_text() == broken
 
 

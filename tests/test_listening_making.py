@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import pytest
 from clips_for_tests import CARD, GENERATION, put_clip
 
 import harness.listening.making as making
+from harness.design import clip_table
 from harness.inference.looks import look_for
 from harness.listening.commands import main
-from harness.listening.sheet import read_sheet
+from harness.listening.sheet import ListeningError, read_sheet
 from harness.plan import Plan, make_plan
 from harness.prompts import load_bank
 from harness.request import Request
@@ -119,6 +121,11 @@ def test_page_and_key_are_of_the_run_that_the_record_names(
     assert sheet.minimum_ms == 90  # clips of 0.1 s are shorter than any minimum
     assert f"test {sheet.id}: 10 clips, 3 of them twice" in said
     assert str(page) in said
+    reports = place.path / "reports" / "latest"
+    assert said.splitlines()[-1] == (
+        f"then: uv run python -m harness.listening collect --store {place.store} "
+        f"--report-dir {reports} ratings-*.json"
+    )
     text = page.read_text(encoding="utf-8")
     assert not any(clip.prompt.text in text for clip in place.plan.clips)
     assert not re.search(r"(src|href)=\"(?!#)[^\"]", text)  # nothing is loaded
@@ -174,6 +181,15 @@ def test_a_test_that_could_not_decide_anything_is_not_made(
     assert place.make("--clips", "5") == 4  # 1 of 2 ** 5 ways to deal two labels out
     assert "the smallest p would be 0.031" in capsys.readouterr().err
     assert place.make("--clips", "7") == 0
+
+
+def test_prompts_that_share_their_words_are_too_few_to_conclude_from() -> None:
+    table = clip_table(plan(), bank=load_bank("matched"))
+    assert table.template is not None
+    making._check_power(table, table.specs, alpha=None)
+    alike = replace(table, template=table.template % 3)
+    with pytest.raises(ListeningError, match=r"of 3 prompts that share no word"):
+        making._check_power(alike, alike.specs, alpha=None)
 
 
 def test_clips_that_are_gone_are_not_heard(

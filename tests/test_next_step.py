@@ -43,6 +43,7 @@ def test_an_unfinished_run_is_followed_by_the_same_command(
     assert record["verdict"] is None
     assert command_of(record) == "uv run pytest -m week1 --samples 10"
     assert record["next_clips"] == 0
+    assert record["environment"]["clips_stored"] == record["environment"]["clips"]
 
 
 def test_a_pivot_is_for_a_person_to_act_on(pytester: pytest.Pytester, go: Go) -> None:

@@ -43,7 +43,7 @@ def test_a_terminal_has_colour_and_the_same_words(go: Go) -> None:
 
 def test_with_allure_it_says_how_the_site_is_made(go: Go) -> None:
     lines = go("-p", "allure_pytest.plugin", "--alluredir=here").outlines
-    assert "allure: python -m harness.report allure here allure-report" in lines
+    assert "allure: uv run python -m harness.report allure here allure-report" in lines
 
 
 def test_results_that_cannot_be_read_are_named_even_if_quiet(

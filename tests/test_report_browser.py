@@ -137,3 +137,20 @@ def test_the_dark_page_can_be_read_as_well(
     opened.page.emulate_media(color_scheme="dark")
     opened.page.evaluate(UNFOLD_ALL)
     assert opened.serious() == []
+
+
+_OVERFLOWING = """() => [...document.querySelectorAll('#claims tr > *')].filter(cell =>
+    cell.getClientRects().length && [...cell.querySelectorAll('*')].some(inner =>
+    !inner.closest('.unseen, .scroll, svg') && inner.getClientRects().length &&
+    inner.getBoundingClientRect().right > cell.getBoundingClientRect().right + 1)
+).map(cell => cell.textContent)"""
+
+
+@pytest.mark.parametrize("name", ["GO", "FIX", "compared"])
+@pytest.mark.parametrize("width", [1000, 1100, 1165])
+def test_no_cell_of_a_table_runs_into_the_next(
+    name: str, width: int, pages: dict[str, Path], open_page: OpenPage
+) -> None:
+    opened = open_page(pages[name], width=width, height=900)
+    assert opened.page.evaluate(_OVERFLOWING) == []
+    assert opened.sideways() == 0

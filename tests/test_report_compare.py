@@ -67,10 +67,10 @@ def test_what_changed_comes_first_and_nothing_is_left_out(
 def test_a_difference_is_b_minus_a_in_its_unit(later: dict[str, Any]) -> None:
     first = pairs_of(read_record(RECORDS["GO"]), read_record(later))[0]
     assert first.difference == pytest.approx(0.001 - 0.0472)
-    assert difference_of(first) == "\N{MINUS SIGN}4.62 % of variance"
+    assert difference_of(first) == "\N{MINUS SIGN}4.62 percentage points of variance"
     assert first.is_apart  # [-1, 1.2] against [3.39, 6.05]
     back = Pair(first=first.second, second=first.first)
-    assert difference_of(back) == "+4.62 % of variance"
+    assert difference_of(back) == "+4.62 percentage points of variance"
 
 
 def test_what_has_another_unit_is_not_subtracted() -> None:
@@ -142,3 +142,22 @@ def test_the_command_takes_directories_and_files(
     assert "GO/verdict.json" in out.read_text(encoding="utf-8")
     assert main(["compare", str(tmp_path / "GO"), str(tmp_path / "none")]) == 2
     assert "none` is not there" in capsys.readouterr().err
+
+
+def test_only_shares_differ_by_percentage_points() -> None:
+    def pair(unit: str) -> Pair:
+        rows = [{"id": "a", "unit": unit, "effect": e} for e in (0.9, 0.4)]
+        first, second = read_record({"claims": rows}).claims
+        return Pair(first=first, second=second)
+
+    minus = "\N{MINUS SIGN}"
+    assert difference_of(pair("accuracy")) == f"{minus}50 percentage points"
+    assert difference_of(pair("cosine")) == f"{minus}0.5 cosine"
+
+
+def test_that_there_is_no_verdict_is_said_once() -> None:
+    reason = "There is no verdict: the run was interrupted."
+    unfinished = {**RECORDS["incomplete"], "reason": reason}
+    page = render_comparison(file_of(unfinished), file_of(RECORDS["GO"], "b"))
+    assert "A has no verdict: The run was interrupted." in page
+    assert "There is no verdict" not in page

@@ -23,7 +23,7 @@ from harness.report.figures.over_time import signal_over_time
 from harness.report.figures.plane import plane_of_clips
 from harness.report.figures.power import power_of_looks
 from harness.report.figures.squares import confusions, listeners, similarities
-from harness.report.record import Record
+from harness.report.record import Record, read_record
 
 Draw = Callable[[Record], Figure]
 
@@ -413,3 +413,13 @@ def test_history_without_the_ledger_says_what_is_not_at_hand() -> None:
         del look["claims"]
     missing = history_of_looks(record_of(verdict)).missing
     assert missing.endswith("the ledger is not at hand.")
+
+
+@pytest.mark.parametrize("state", ["running", "incomplete"])
+def test_what_an_unfinished_run_lacks_was_not_reached(state: str) -> None:
+    figures = draw_figures(read_record({"state": state, "claims": []}))
+    absent = [f.missing for f in figures if "asked" in f.missing]
+    assert len(absent) > 5
+    assert all("not reached by this run" in said for said in absent)
+    whole = draw_figures(read_record({"state": "complete", "claims": []}))
+    assert not any("reached" in figure.missing for figure in whole)

@@ -460,9 +460,20 @@ def test_a_claim_without_numbers_shows_dashes() -> None:
         "ci": None,
         "p": None,
     }
-    text = render({**RECORDS["GO"], "claims": [claim]}).text
-    row = text.split("bare")[1].split("Why, source and detail")[0]
-    assert row.split() == ["undecided", *[DASH] * 5, "/", DASH, "2", DASH]
+    text = render({**RECORDS["EXTEND"], "claims": [claim]}).text
+    row = (
+        text.split("A dash")[0]
+        .split("No statement in the record. bare")[1]
+        .split("Why, source and detail")[0]
+    )
+    assert row.split() == ["undecided", *[DASH] * 5, "/", DASH, "1", DASH]
+
+
+def test_a_strength_that_is_no_word_reaches_no_tier() -> None:
+    for place, claim in enumerate(RECORDS["GO"]["claims"]):
+        if claim["role"] == "gate":
+            odd = replaced(RECORDS["GO"], ("claims", place, "strength"), [])
+            assert "Tier of success" not in render_findings(odd)
 
 
 def test_a_heavy_detail_does_not_make_a_heavy_page() -> None:
@@ -484,3 +495,28 @@ def test_importing_the_reports_does_not_import_matplotlib() -> None:
         check=True,
     )
     assert done.stdout.strip() == "False"
+
+
+def test_the_legend_explains_what_is_only_described() -> None:
+    legend = render(RECORDS["GO"]).text.split("What the words mean")[1]
+    assert "described Shown for the reader: the claim states no threshold" in legend
+
+
+def test_a_clip_that_is_gone_is_a_warning(tmp_path: Path) -> None:
+    text = render(RECORDS["GO"], audio_root=tmp_path).text
+    clip = RECORDS["GO"]["clips"][0]
+    gone = f"A clip of {clip['emotion']}: {Path(clip['file']).name} is missing."
+    assert gone in text.split("Warnings")[1]
+    unmade = {
+        **RECORDS["incomplete"],
+        "clips": [{"emotion": "sad", "note": "not made"}],
+    }
+    assert "A clip of sad" not in render(unmade, audio_root=tmp_path).text
+
+
+def test_an_unfinished_run_is_compared_with_nothing() -> None:
+    looks = [{"number": 1, "samples": 10, "kind": "planned", "verdict": "GO"}]
+    said = "Nothing was found otherwise than before."
+    assert said in render({**RECORDS["EXTEND"], "changed": [], "looks": looks}).text
+    unfinished = {**RECORDS["incomplete"], "changed": [], "looks": looks}
+    assert said not in render(unfinished).text

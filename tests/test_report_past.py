@@ -120,6 +120,14 @@ def test_no_ledger_is_said_plainly(tmp_path: Path) -> None:
     assert "names no ledger" in with_ledger(record(), None)["ledger_says"]
 
 
+def test_a_ledger_that_is_gone_is_a_warning(tmp_path: Path) -> None:
+    place = tmp_path / "none.jsonl"
+    looked = {**record(), "looks": [{"number": 1}]}
+    assert "There is no ledger at" in with_ledger(looked, place)["warnings"][-1]
+    never = {**record(), "looks": [], "warnings": []}
+    assert with_ledger(never, place)["warnings"] == []
+
+
 def test_the_ledger_is_found_from_the_record(tmp_path: Path) -> None:
     verdict = {"ledger": "../store/ledger.jsonl"}
     found = ledger_of(verdict, directory=tmp_path)

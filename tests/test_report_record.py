@@ -114,3 +114,57 @@ def test_what_is_described_is_not_called_supported(
 ) -> None:
     claim = {"id": "a", "role": role, "status": status}
     assert read_record({"claims": [claim]}).claims[0].status == shown
+
+
+def test_what_waits_for_something_was_not_described() -> None:
+    claim = {"role": "descriptive", "status": "inconclusive", "awaits": "no ratings"}
+    assert read_record({"claims": [claim]}).claims[0].status == "inconclusive"
+
+
+@pytest.mark.parametrize("status", ["refuted", "weak", "inconclusive", None, "fine"])
+def test_a_go_whose_gates_say_otherwise_is_no_verdict(status: str | None) -> None:
+    verdict = copy.deepcopy(RECORDS["GO"])
+    gate = next(c for c in verdict["claims"] if c["role"] == "gate")
+    gate["status"] = status
+    verdict |= {"next_command": "go on", "leaf": {"text": "Go on."}}
+    record = read_record(verdict)
+    assert (record.verdict, record.leaf, record.next_command) == (None, None, "")
+    assert "GO" not in [node.answer for node in record.path]
+    said = "The record says GO, but 1 of 7 gate claims are not supported: "
+    assert record.warnings[-1].startswith(f"{said}`{gate['id']}`")
+    assert record.reason == record.warnings[-1]
+
+
+@pytest.mark.parametrize("claims", [[], None, {}, [3]])
+def test_a_go_without_gates_is_no_verdict(claims: object) -> None:
+    record = read_record({**RECORDS["GO"], "claims": claims})
+    assert record.verdict is None
+    assert "The record says GO, but it holds no gate claim." in record.warnings[-1]
+
+
+@pytest.mark.parametrize("word", ["EXTEND", "PIVOT", "FIX"])
+def test_other_verdicts_stand_with_the_gates_that_they_have(word: str) -> None:
+    assert read_record({**RECORDS[word], "claims": []}).verdict == word
+
+
+@pytest.mark.parametrize("key", ["design", "model", "environment", "music", "leaf"])
+def test_what_is_no_object_is_left_out_and_said(key: str) -> None:
+    before = read_record(RECORDS["GO"]).warnings
+    record = read_record({**RECORDS["GO"], key: []})
+    said = f"`{key}` of the record must be an object and is left out."
+    assert record.warnings == (*before, said)
+
+
+@pytest.mark.parametrize("key", ["design", "model", "environment"])
+def test_a_finished_record_without_its_circumstances_is_warned_of(key: str) -> None:
+    record = read_record({**RECORDS["EXTEND"], key: None})
+    assert f"The record does not say its `{key}`." in record.warnings
+    running = read_record({**RECORDS["running"], key: None})
+    assert running.warnings == read_record(RECORDS["running"]).warnings
+
+
+def test_a_gate_of_an_unknown_status_is_warned_of() -> None:
+    verdict = copy.deepcopy(RECORDS["EXTEND"])
+    gate = next(c for c in verdict["claims"] if c["role"] == "gate")
+    gate["status"] = "splendid"
+    assert any("(splendid)" in line for line in read_record(verdict).warnings)

@@ -182,11 +182,39 @@ def test_next_command_and_report_come_last() -> None:
     assert lines[-3].startswith("next: ")
 
 
-def test_a_path_is_one_line_per_node() -> None:
-    lines = summary_lines(RECORDS["GO"], width=50)
+@pytest.mark.parametrize("width", [40, 50, 80])
+def test_a_path_is_told_whole(width: int) -> None:
+    lines = summary_lines(RECORDS["GO"], width=width)
     steps = [line for line in lines if re.match(r"\d\. ", line)]
     assert len(steps) == len(RECORDS["GO"]["path"])
-    assert steps[0] == "1. Is the instrument sound? yes: 9 of 9 checks..."
+    text = " ".join(" ".join(lines).split())
+    for step in RECORDS["GO"]["path"]:
+        assert " ".join(step["because"].split()) in text
+
+
+def test_earlier_looks_and_changes_are_told_whole() -> None:
+    gates = {f"a_gate_of_a_long_name_{number}": "supported" for number in range(5)}
+    look = {"number": 1, "samples": 10, "kind": "planned", "gates": gates}
+    change = {"claim": "c" * 60, "before": "weak", "after": "supported", "samples": 10}
+    verdict = {**RECORDS["GO"], "looks": [look], "changed": [change]}
+    text = " ".join(" ".join(summary_lines(verdict, width=80)).split())
+    assert "a_gate_of_a_long_name_4 supported" in text
+    assert "weak with 10 clips, now supported" in text
+
+
+def test_a_claim_that_is_invalid_says_why() -> None:
+    verdict = copy.deepcopy(RECORDS["GO"])
+    for claim in (c for c in verdict["claims"] if c["role"] == "panel"):
+        claim |= {"status": "invalid", "because": "The ratings cannot be counted."}
+    names = dict.fromkeys(c["id"] for c in verdict["claims"] if c["role"] == "panel")
+    text = " ".join(" ".join(summary_lines(verdict, width=80)).split())
+    assert f"invalid: {', '.join(names)}: The ratings cannot be counted." in text
+
+
+def test_that_there_is_no_verdict_is_said_once() -> None:
+    reason = "There is no verdict: the run was interrupted."
+    line = quiet_line({**RECORDS["incomplete"], "reason": reason})
+    assert line.startswith("No verdict: The run was interrupted. Next: ")
 
 
 def test_characters_that_steer_a_terminal_are_dropped() -> None:

@@ -159,3 +159,35 @@ def test_the_design_is_told_in_one_line() -> None:
     assert wording.design_line(record) == (
         "2 emotions (happy, sad), 10 prompts per emotion, 1 seed per prompt, 8 s each"
     )
+
+
+def test_only_a_running_run_is_waited_for() -> None:
+    running = wording.next_step(read_record({"state": "running"}))
+    assert running.startswith("Wait for the run to end")
+    ended = wording.next_step(read_record({"state": "incomplete"}))
+    assert ended == "Start it again: what is stored is reused."
+
+
+def test_a_repair_is_not_the_command_that_failed() -> None:
+    record = {"state": "complete", "verdict": "FIX"}
+    again = read_record({**record, "next_command": "pytest --duration 1.0"})
+    assert "the same settings: change what a check names" in wording.next_step(again)
+    assert "settings" not in wording.next_step(read_record(record))
+
+
+def test_a_cost_counts_the_clips_that_are_there() -> None:
+    def cost(**environment: float) -> str:
+        return wording.cost_line(read_record({"environment": environment}))
+
+    assert cost(clips=60, clips_stored=16) == "16 of 60 clips"
+    assert (
+        cost(clips=60, clips_stored=60, clips_made=0) == "60 clips (0 made by this run)"
+    )
+    assert cost(clips=60) == "60 clips"
+
+
+def test_an_unknown_time_is_only_that() -> None:
+    record = read_record({"next_command": "pytest", "next_clips": 44})
+    assert (
+        wording.next_cost(record) == "44 more clips; how long that takes is not known"
+    )

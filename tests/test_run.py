@@ -167,7 +167,10 @@ def test_the_header_says_which_look_it_is(
 def test_the_header_says_how_many_words_there_are_where_they_recur(
     tmp_path: Path,
 ) -> None:
-    line = "words: 10 per emotion; sentences of one word count as one prompt"
+    line = (
+        "words: 10 per emotion; sentences of one word count as one prompt; power is "
+        "said as if a word added nothing of its own"
+    )
     assert line in header_lines(opened(tmp_path, samples=20))
     assert line not in header_lines(opened(tmp_path, samples=10))
 

@@ -122,7 +122,7 @@ def test_a_panel_that_cannot_be_measured_breaks_nothing_else() -> None:
     assert stands.verdict is Verdict.GO
     beside = settled({**all_in_favour(), name: found_something})
     assert beside.verdict is Verdict.GO
-    assert set(beside.unsound) == {"late_layers"}
+    assert set(beside.unsound) == {"late_layers", "layer_ranks"}
     of_gate = load_claims()["layer_signal"].control()
     broken = replace(unmeasured, claim=of_gate)
     assert (

@@ -47,6 +47,20 @@ def test_all_supported_is_go_and_the_path_says_why() -> None:
     ]
 
 
+def test_the_first_step_counts_the_checks_and_names_its_source() -> None:
+    sound = settled(all_in_favour()).path[0]
+    number = len(INSTRUMENTS)
+    assert sound.because == f"{number} of {number} checks and controls passed."
+    assert sound.source.startswith("Start, 'Critical Learnings'")
+    broken = settled(
+        {
+            **all_in_favour(),
+            (INSTRUMENTS[0], None): ruled(INSTRUMENTS[0], Status.INVALID),
+        }
+    ).path[0]
+    assert (broken.answer, broken.source) == ("no", sound.source)
+
+
 def test_a_strong_effect_in_every_gate_is_said_to_be_one() -> None:
     strong: Decisions = {key: gate(key, strength="strong") for key in GATES}
     assert "strong effect" in settled({**all_in_favour(), **strong}).reason
@@ -150,7 +164,7 @@ def test_a_control_that_speaks_up_breaks_the_instrument() -> None:
     assert "layer_signal control" in outcome.reason
 
 
-@pytest.mark.parametrize("claim", ["replication", "probe_learning", "clusters"])
+@pytest.mark.parametrize("claim", ["replication", "probe_all", "clusters"])
 def test_a_control_beside_the_verdict_voids_its_own_claim_alone(claim: str) -> None:
     control = load_claims()[claim].control()
     spoke = decide(control, Evidence(effect=0.0001), FIRST)
@@ -161,9 +175,11 @@ def test_a_control_beside_the_verdict_voids_its_own_claim_alone(claim: str) -> N
     )
     assert outcome.verdict is Verdict.GO
     assert (claim, None) not in outcome.p_gated
+    siblings = {c.id for c in load_claims().values() if c.controlled_by == claim}
+    assert set(outcome.unsound) == {claim, *siblings}
     record = outcome.annotated(beside.as_record())
     assert record["status"] == "invalid"
-    assert "where nothing was put" in record["because"]
+    assert record["because"].startswith("Its control failed: ")
     assert record["strength"] is None
     silent = decide(control, Evidence(effect=0.4), FIRST)
     sound = settled(

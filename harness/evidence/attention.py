@@ -131,6 +131,7 @@ def word_evidence(
     InferenceError
         If there are fewer than 4 templates to choose a head in.
     """
+    units, unit_of_template = table.n_units, _unit_of_template(table)
     table = table.sentences
     by_template, places = _by_template(readings, table)
     own = np.stack([c[:, k] for c, k in zip(by_template, places, strict=True)])
@@ -138,11 +139,12 @@ def word_evidence(
     tested = max_t(statistics, exact=exact)
 
     def score(masks: npt.NDArray[np.bool_]) -> Floats:
-        found: Floats = masks @ own / masks.sum(-1, keepdims=True)
+        kept = masks[..., unit_of_template]
+        found: Floats = kept @ own / kept.sum(-1, keepdims=True)
         return found
 
-    chosen = cross_fitted(score, len(own), rng=table.rng("words"))
-    bounds = jackknife_t(score, len(own))
+    chosen = cross_fitted(score, units, rng=table.rng("words"))
+    bounds = jackknife_t(score, units)
     low, high = np.exp([chosen.interval.low, chosen.interval.high])
     shape = readings[0].shares.shape[:2]
     layer, head = divmod(chosen.best, shape[1])
@@ -249,6 +251,14 @@ def _templates(table: ClipTable) -> npt.NDArray[np.intp]:
         raise AttentionError(msg)
     template: npt.NDArray[np.intp] = of_sentences.template[of_sentences.prompt_of_clip]
     return template
+
+
+def _unit_of_template(table: ClipTable) -> npt.NDArray[np.intp]:
+    """Of each template, the unit that its words make it part of."""
+    template = _templates(table)
+    units: npt.NDArray[np.intp] = table.units[table.prompt_of_clip]
+    first = np.unique(template, return_index=True)[1]
+    return units[first]
 
 
 def _dealt_out(

@@ -3,7 +3,9 @@
 The claim is about listeners, so it is decided on as many raters as were planned, the
 first that came, and never on fewer: whoever looks after each rater and stops when it is
 significant is wrong more often than alpha says. p is the larger of two: that labels are
-shuffled among prompts, and that raters are no better than chance.
+shuffled among these prompts, and that the mean over all raters and all prompts is 0.
+Both samples are small, so only a clear effect is found: the numbers are at
+`harness.listening.making.Wish`.
 
 Conventions
 -----------
@@ -43,8 +45,9 @@ __all__ = ["Heard", "agreement_evidence", "recognition_evidence", "smallest_p"]
 Codes = npt.NDArray[np.intp]
 _GUESSERS, _HABIT = 6, 0.3  # how many, and how often they give their favourite word
 NONE_YET = (
-    "No ratings yet: write a listening test with `python -m harness.listening make`, "
-    "and add what raters send back with `python -m harness.listening collect`."
+    "No ratings yet: write a listening test with `uv run python -m harness.listening "
+    "make`, and add what raters send back with `uv run python -m harness.listening "
+    "collect`."
 )
 
 
@@ -150,14 +153,14 @@ def recognition_evidence(heard: Heard) -> Evidence:
     p_prompts = p_value(shares[prompts, labels].mean(axis=1))
     return replace(
         found,
-        p=max(p_prompts, mean.p_raters),
+        p=max(p_prompts, mean.p),
         smallest_p=smallest_p(table),
         interval=(mean.interval.low, mean.interval.high),
         upper=mean.interval.upper_one_sided,
         detail={
             **detail,
             "p, labels shuffled among prompts": p_prompts,
-            "p, raters against chance": mean.p_raters,
+            "p, raters and prompts as samples": mean.p,
             "interval over raters alone": [mean.raters.low, mean.raters.high],
             "interval over prompts alone": [mean.prompts.low, mean.prompts.high],
         },

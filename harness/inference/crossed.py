@@ -3,13 +3,17 @@
 Answers of one rater resemble each other, and so do answers to one prompt. Whoever
 counts every answer for itself finds an effect in the habits of two raters, or in one
 lucky prompt. Here raters are a sample of listeners and prompts one of prompts, and the
-error of both is counted.
+error of both is counted, in the interval and in p alike.
 
 Conventions
 -----------
 Values have shape `(raters, prompts)`, one number of every rater for every prompt. The
 variance is that over raters plus that over units of prompts: the two-way estimator of
 Cameron, Gelbach & Miller, less the term that they take away, and so never too small.
+p has as many degrees of freedom as the smaller sample less 1: with a two-sided p
+below .05 the interval is above 0. Where raters and prompts vary around a truth of 0, p
+is below .01 in .1 to .9 % of worlds (simulated, 6 to 12 of each); p over raters alone
+is in 2 to 19 %.
 
 References
 ----------
@@ -28,9 +32,11 @@ import numpy.typing as npt
 from scipy import stats
 
 from harness.inference import InferenceError
-from harness.inference.jackknife import Interval, Mask, jackknife_t
+from harness.inference.jackknife import FEWEST_UNITS, Interval, Mask, jackknife_t
 
 __all__ = ["CrossedMean", "crossed_mean"]
+
+_ROUNDING = 1e-12  # what sums may leave of 0
 
 
 def crossed_mean(
@@ -47,7 +53,7 @@ def crossed_mean(
     Returns
     -------
     CrossedMean
-        Below 4 raters, or 4 units, the bounds are NaN.
+        Below 4 raters, or 4 units, the bounds are NaN and p is 1.
 
     Raises
     ------
@@ -85,17 +91,30 @@ def crossed_mean(
         ),
         raters=raters,
         prompts=prompts,
-        p_raters=_p(by_rater),
+        p=_p(mean, raters, prompts, values=values.size),
     )
 
 
-def _p(by_rater: npt.NDArray[np.float64]) -> float:
-    """One-sided t test that raters' means are above 0 on average."""
-    if len(by_rater) < 2:
+def _p(
+    mean: float, raters: Interval[float], prompts: Interval[float], *, values: int
+) -> float:
+    """One-sided, that the mean is above 0 among all raters and all prompts.
+
+    Never 0: where all are alike, the error is taken to be what one value of 0 among
+    them would make of it.
+    """
+    fewest = min(raters.units, prompts.units)
+    if fewest < FEWEST_UNITS or abs(mean) < _ROUNDING:
         return 1.0
-    if not np.ptp(by_rater):  # all alike: nothing is left of chance, or nothing found
-        return 0.0 if by_rater[0] > 0 else 1.0
-    return float(stats.ttest_1samp(by_rater, 0.0, alternative="greater").pvalue)
+    found = math.hypot(_error(raters), _error(prompts))
+    error = max(found, abs(mean) / values)
+    return float(stats.t.sf(mean / error, fewest - 1))
+
+
+def _error(interval: Interval[float]) -> float:
+    """Standard error, from an interval of 95 %."""
+    quantile = float(stats.t.ppf(0.975, interval.units - 1))
+    return (interval.high - interval.estimate) / quantile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,4 +124,4 @@ class CrossedMean:
     interval: Interval[float]  # of both
     raters: Interval[float]  # as if the prompts were all that there are
     prompts: Interval[float]  # as if the raters were
-    p_raters: float  # that raters are above 0, on average
+    p: float  # one-sided, that the mean is above 0: of both

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ COLUMNS = (
     "answer_ms",
 )
 _FORMAT, _VERSION = "skeptic-listening-ratings", 1
+_TABLE = b"test,rater,"  # how a table that the page saved begins
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _NUMBERS = tuple(c for c in COLUMNS if c not in ("trial", "emotion"))
 _OFFSET, _PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, 2**64 - 1
@@ -52,6 +53,17 @@ class Answers:
     finished: int
     checksum: str
     trials: tuple[Mapping[str, Any], ...]  # by position, with the fields of `COLUMNS`
+
+    def of_rater(self, code: str) -> Answers:
+        """The same answers under another code.
+
+        Raises
+        ------
+        ListeningError
+            If that is none.
+        """
+        _check_code(code, "--as")
+        return replace(self, rater=code)
 
     def check(self, sheet: Sheet) -> None:
         """Compare with the test that was asked.
@@ -100,6 +112,12 @@ def read_answers(path: Path) -> Answers:
         msg = f"it cannot be read ({error.strerror}). Give a file that the page saved."
         raise ListeningError(msg) from error
     data = parse_json(content)
+    if data is None and content.startswith(_TABLE):
+        msg = (
+            "it is the table (CSV), which is for reading. Give the JSON file, which "
+            "the page saves with `Save answers`."
+        )
+        raise ListeningError(msg)
     if data is None:
         msg = "it is not whole JSON. Ask the rater to save the answers again."
         raise ListeningError(msg)
@@ -140,10 +158,7 @@ def _parsed(data: Mapping[str, Any]) -> Answers:
     if not isinstance(given, list) or not all(isinstance(a, dict) for a in given):
         msg = "`answers` must be a list of answers. Ask the rater to save them again."
         raise ListeningError(msg)
-    rater = data.get("rater")
-    if not isinstance(rater, str) or not _CODE.fullmatch(rater):
-        msg = f"`rater` must be 1 to 32 letters, digits, - and _, got {rater!r}."
-        raise ListeningError(msg)
+    rater = _check_code(data.get("rater"), "rater")
     for position, answer in enumerate(given):
         _check_fields(answer, position)
     return Answers(
@@ -154,6 +169,13 @@ def _parsed(data: Mapping[str, Any]) -> Answers:
         checksum=_text(data, "checksum"),
         trials=tuple({name: answer[name] for name in COLUMNS} for answer in given),
     )
+
+
+def _check_code(code: object, name: str) -> str:
+    if not isinstance(code, str) or not _CODE.fullmatch(code):
+        msg = f"`{name}` must be 1 to 32 letters, digits, - and _, got {code!r}."
+        raise ListeningError(msg)
+    return code
 
 
 def _check_fields(answer: Mapping[str, Any], position: int) -> None:

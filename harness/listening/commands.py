@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.files import FileError, read_json
-from harness.ledger import Ledger, LedgerError
+from harness.ledger import LedgerError
 from harness.listening.answers import read_answers
-from harness.listening.making import Wish, make
-from harness.listening.ratings import RATINGS_NAME, OnRecordError, add
-from harness.listening.sheet import ListeningError, read_sheet
+from harness.listening.making import Wish, make, request_of
+from harness.listening.ratings import OnRecordError, add, ratings_in, refuse
+from harness.listening.sheet import ListeningError, Sheet, read_sheet
 from harness.request import Request
 from harness.run import RunError
 from harness.store import StoreError
+from harness.store.disk import Disk
 from harness.store.places import open_disk
+from harness.store.survey import shelves
+from harness.weeks import samples_for
 
 __all__ = ["main"]
 
@@ -55,7 +60,8 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=default.clips,
         metavar="N",
-        help="clips of each emotion (%(default)s: ten minutes with four emotions)",
+        help="clips of each emotion (%(default)s: a quarter of an hour with four "
+        "emotions)",
     )
     add_option(
         "--repeats",
@@ -91,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     add_option("--prompts", help="the run's prompt bank, where it is a file")
     collecting = _command(commands, "collect", _collect, "add what raters sent back")
     collecting.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    collecting.add_argument(
+        "--as",
+        dest="code",
+        metavar="CODE",
+        help="of one file: the rater's code, where two raters took the same one",
+    )
     return parser
 
 
@@ -101,7 +113,7 @@ def _command(commands: Any, name: str, run: Any, text: str) -> argparse.Argument
     parser.set_defaults(command=run)
     parser.add_argument(
         "--store",
-        default=os.environ.get("SKEPTIC_STORE", Request().store),
+        default=_store_by_default(),
         help="where the clips are, directory or URL (%(default)s)",
     )
     parser.add_argument(
@@ -142,8 +154,26 @@ def _make(options: argparse.Namespace) -> int:
         folder=_folder(options),
         named={name: value for name, value in named.items() if value},
     )
-    print(made.said())
+    print(made.said(collect=_collect_command(options)))
     return 0
+
+
+def _collect_command(options: argparse.Namespace) -> str:
+    """What to type when the ratings are there, with the options that were given."""
+    words = ["uv run python -m harness.listening collect"]
+    given = (
+        ("--store", options.store, _store_by_default()),
+        ("--report-dir", str(options.report_dir), Request().report_dir),
+        ("--keys", str(options.keys or ""), ""),
+    )
+    words += [
+        f"{name} {shlex.quote(is_)}" for name, is_, usual in given if is_ != usual
+    ]
+    return " ".join([*words, "ratings-*.json"])
+
+
+def _store_by_default() -> str:
+    return os.environ.get("SKEPTIC_STORE", Request().store)
 
 
 def _record_of(directory: Path) -> Mapping[str, Any]:
@@ -159,15 +189,22 @@ def _record_of(directory: Path) -> Mapping[str, Any]:
 
 
 def _collect(options: argparse.Namespace) -> int:
-    place = open_disk(options.store).directory or options.report_dir
-    ratings = Ledger(place / RATINGS_NAME)
+    if options.code is not None and len(options.files) > 1:
+        msg = f"`--as` is for one file, got {len(options.files)}. Give them one by one."
+        raise ListeningError(msg)
+    disk = open_disk(options.store)
+    clips = _clips_in(disk)
+    ratings = ratings_in(disk.directory or options.report_dir)
     ratings.entries()  # refuse all at once if they are broken
     refused = known = 0
     for path in options.files:
         try:
             answers = read_answers(path)
+            if options.code is not None:
+                answers = answers.of_rater(options.code)
             sheet = read_sheet(answers.test, folder=_folder(options))
-            raters = add(ratings, answers, sheet)
+            _check_store(sheet, clips, options.store)
+            raters = add(ratings, answers, sheet, file=path.name)
         except OnRecordError as note:
             known += 1
             print(f"{path}: {note}")
@@ -175,6 +212,8 @@ def _collect(options: argparse.Namespace) -> int:
         except ListeningError as error:
             refused += 1
             print(f"{path}: not added: {error}", file=sys.stderr)
+            if path.is_file():
+                refuse(ratings, file=path.name, because=str(error))
             continue
         print(f"{path}: added, {_place(raters, sheet.raters)} for test {sheet.id}.")
     added = len(options.files) - refused - known
@@ -183,8 +222,43 @@ def _collect(options: argparse.Namespace) -> int:
         f"{ratings.path}."
     )
     if added:
-        print("Decide the claim with `uv run pytest -m week2`.")
+        print(f"Decide the claim with `{_deciding_command(options)}`.")
     return _REFUSED if refused else 0
+
+
+def _clips_in(disk: Disk) -> set[tuple[str, str]]:
+    """Fingerprint of the model, and key, of every clip of a store."""
+    clips = {
+        (shelf.fingerprint, name.removesuffix(".json"))
+        for shelf in shelves(disk)
+        for name in disk.names(f"{shelf.folder}/records")
+    }
+    if not clips:
+        msg = (
+            f"`--store {disk.label}` holds no clips, so no run would find ratings "
+            "there. Give the --store that the test was made from."
+        )
+        raise ListeningError(msg)
+    return clips
+
+
+def _check_store(sheet: Sheet, clips: set[tuple[str, str]], store: str) -> None:
+    if not any((sheet.model, trial.key) in clips for trial in sheet.trials):
+        msg = (
+            f"`--store {store}` holds none of the clips of test `{sheet.id}`, so no "
+            "run would find the ratings there. Give the --store that it was made from."
+        )
+        raise ListeningError(msg)
+
+
+def _deciding_command(options: argparse.Namespace) -> str:
+    """What to type to ask week 2 of the run that the report is of."""
+    try:
+        request = request_of(_record_of(options.report_dir), store=options.store)
+    except ListeningError:  # ratings are added without it
+        request = Request(store=options.store, samples=samples_for(2))
+    request = replace(request, report_dir=str(options.report_dir))
+    return request.command(samples=request.samples, week=2)
 
 
 def _place(number: int, planned: int) -> str:

@@ -3,7 +3,7 @@
 A store may hold ratings of several tests. What counts must not depend on what was
 answered: it is the test whose clips are all of this run, made from the most clips per
 emotion, and of such tests the first that was collected. Of its raters the first count,
-as many as were planned. All others are named beside.
+as many as were planned. All others are named beside, as are files that were refused.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from harness.design import ClipTable
 from harness.evidence.listeners import Heard
+from harness.listening.ratings import refused_files
 
 __all__ = ["heard_by_raters", "table_of_clips"]
 
@@ -39,11 +40,13 @@ def heard_by_raters(entries: Sequence[Entry], table: ClipTable) -> Heard:
     """
     tests: dict[str, list[Entry]] = {}
     for entry in entries:
-        tests.setdefault(entry["test"], []).append(entry)
+        if entry["event"] == "ratings":
+            tests.setdefault(entry["test"], []).append(entry)
     ours = {test: own for test, own in tests.items() if _is_ours(own[0], table)}
     # Of equals `max` takes the first.
     counts = max(ours, key=lambda test: ours[test][0]["samples"], default=None)
     others = [_other(test, own) for test, own in tests.items() if test != counts]
+    others += [f"refused, {file}: {why}" for file, why in refused_files(entries)]
     if counts is None:
         return _arrays([], _clip_keys(None), table, beside=others)
     own = ours[counts]

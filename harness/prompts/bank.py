@@ -12,6 +12,7 @@ __all__ = ["EMOTIONS", "SLOT", "Prompt", "PromptBank", "PromptError", "listing"]
 
 EMOTIONS = ("happy", "sad", "calm", "energetic", "angry")
 SLOT = "{emotion}"
+_RULE = "words take turns"  # another rule makes another question of the same file
 
 
 def listing(names: Iterable[str]) -> str:
@@ -80,8 +81,11 @@ class PromptBank:
 
     @property
     def digest(self) -> str:
-        """32 hexadecimal digits that change with every sentence, not with comments."""
-        contents = json.dumps([self.templates, sorted(self.lists)])
+        """32 hexadecimal digits that change with every sentence, not with comments.
+
+        And with the rule by which prompts are made of them.
+        """
+        contents = json.dumps([_RULE, self.templates, sorted(self.lists)])
         return blake2b(contents.encode(), digest_size=16).hexdigest()
 
     def sentence(self, template: str) -> str:

@@ -18,6 +18,7 @@ __all__ = [
     "earlier_values",
     "gated",
     "has_gated",
+    "invalid",
     "ladder",
     "leads_to",
     "look_line",
@@ -53,6 +54,17 @@ def notes(claim: ClaimRow) -> tuple[str, ...]:
 def claims_with_notes(record: Record) -> tuple[ClaimRow, ...]:
     """Gates and panel of which something has to be said beside their numbers."""
     return tuple(c for c in (*record.gates, *record.panel) if notes(c))
+
+
+def invalid(record: Record) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """List why claims that are no checks are invalid, as (because, ids of claims)."""
+    found: dict[str, list[str]] = {}
+    for claim in record.claims:
+        if claim.status == "invalid" and claim.role != "instrument":
+            names = found.setdefault(claim.because or "no reason is on record", [])
+            if claim.id not in names:
+                names.append(claim.id)
+    return tuple((because, tuple(names)) for because, names in found.items())
 
 
 def ladder(claim: ClaimRow) -> tuple[tuple[str, str, str], ...]:

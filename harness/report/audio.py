@@ -39,6 +39,7 @@ CHOICE = (
 LONGEST_SECONDS = 12.0
 MOST_BYTES = 1_800_000  # of base64 text, all clips together: the page stays mailable
 
+_LEFT_OUT = "left out to keep the page small"
 _SLICES = 96
 _COMPRESSION = 0.7  # 30 kB of music in 8 s; nothing that a listener would miss
 
@@ -98,7 +99,7 @@ def sounds_of(record: Record, *, audio_root: Path) -> tuple[Sound, ...]:
     clips = sorted(record.clips, key=lambda c: order.get(c.emotion, len(order)))
     sounds, used = [], 0
     for clip in clips:
-        left_out = Sound(clip=clip, note="left out to keep the page small")
+        left_out = Sound(clip=clip, note=_LEFT_OUT)
         full = used > MOST_BYTES
         sound = left_out if full else load_sound(clip, audio_root=audio_root)
         used += len(sound.uri)
@@ -183,3 +184,10 @@ class Sound:
     note: str = ""
     seconds: float = 0.0
     envelope: tuple[float, ...] = ()
+
+    @property
+    def complaint(self) -> str:
+        """A sentence on a file that the run wrote and that cannot be played."""
+        if self.uri or not self.clip.file or self.note == _LEFT_OUT:
+            return ""
+        return f"A clip of {self.clip.emotion or 'no emotion'}: {self.note}."

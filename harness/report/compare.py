@@ -144,7 +144,11 @@ def difference_of(pair: Pair) -> str:
     if pair.difference is None:
         return numerals.DASH
     sign = "+" if pair.difference > 0 else ""
-    return sign + wording.in_unit(pair.difference, pair.either)
+    said = sign + wording.in_unit(pair.difference, pair.either)
+    unit = wording.unit_label(pair.either.unit)
+    if not unit.startswith("%"):
+        return said
+    return said.removesuffix(unit) + "percentage points" + unit.removeprefix("%")
 
 
 def _side(letter: str, found: RecordFile) -> Side:

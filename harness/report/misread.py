@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["KNOWN_SCHEMA", "warnings_of"]
+__all__ = ["KNOWN_SCHEMA", "contradiction", "warnings_of"]
 
 KNOWN_SCHEMA = 1
+_ALWAYS = ("design", "model", "environment")
+_STATUSES = ("supported", "weak", "refuted", "inconclusive", "invalid")
 
 
 def warnings_of(verdict: Mapping[str, Any]) -> tuple[str, ...]:
@@ -40,4 +42,54 @@ def _passed_over(verdict: Mapping[str, Any]) -> list[str]:
                     f"{odd} of {len(value)} entries of `{key}` in the record are not "
                     "objects and are left out."
                 )
-    return said
+    for key in ("design", "model", "environment", "music", "leaf"):
+        value = verdict.get(key)
+        if value is not None and not isinstance(value, Mapping):
+            said.append(f"`{key}` of the record must be an object and is left out.")
+        elif value is None and key in _ALWAYS and verdict.get("state") == "complete":
+            said.append(f"The record does not say its `{key}`.")
+    return [*said, *_unknown_statuses(verdict)]
+
+
+def contradiction(verdict: Mapping[str, Any]) -> str:
+    """Say why a GO cannot be believed: its gate claims are missing or not supported.
+
+    Returns
+    -------
+    str
+        A sentence; empty where the record is of another verdict, or whole.
+    """
+    if verdict.get("verdict") != "GO":
+        return ""
+    gates = _gates(verdict)
+    against = [gate for gate in gates if gate.get("status") != "supported"]
+    if gates and not against:
+        return ""
+    found = (
+        "it holds no gate claim"
+        if not gates
+        else f"{len(against)} of {len(gates)} gate claims are not supported: "
+        + _named(against)
+    )
+    return (
+        f"The record says GO, but {found}. It was changed or damaged: run the stage "
+        "again, clips are reused."
+    )
+
+
+def _unknown_statuses(verdict: Mapping[str, Any]) -> list[str]:
+    odd = [gate for gate in _gates(verdict) if gate.get("status") not in _STATUSES]
+    if not odd:
+        return []
+    return [f"The record has no status that is known of the gate claims {_named(odd)}."]
+
+
+def _gates(verdict: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    claims = verdict.get("claims")
+    entries = claims if isinstance(claims, list) else []
+    return [c for c in entries if isinstance(c, Mapping) and c.get("role") == "gate"]
+
+
+def _named(gates: list[Mapping[str, Any]]) -> str:
+    names = [f"`{g.get('id')}` ({g.get('status') or 'no status'})" for g in gates]
+    return ", ".join(dict.fromkeys(names))

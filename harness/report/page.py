@@ -15,7 +15,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,9 @@ def render_html(verdict: Mapping[str, Any], *, audio_root: Path) -> str:
         stated on the page.
     """
     record = read_record(verdict)
+    clips = _clip_context(record, audio_root=audio_root)
+    mute = tuple(clip["sound"].complaint for clip in clips if clip["sound"].complaint)
+    record = replace(record, warnings=(*record.warnings, *mute))
     return render_template(
         "page.html.j2",
         record=record,
@@ -59,7 +62,7 @@ def render_html(verdict: Mapping[str, Any], *, audio_root: Path) -> str:
         circumstances=_circumstances(record),
         sections=sections_of(record),
         steps=steps_of(record),
-        clips=_clip_context(record, audio_root=audio_root),
+        clips=clips,
         choice=CHOICE,
         emotions_without_clip=_silent_emotions(record),
         verdicts={} if record.verdict is None else wording.VERDICT_WORDS,

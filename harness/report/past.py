@@ -49,6 +49,8 @@ def with_ledger(verdict: Mapping[str, Any], ledger: Path | None) -> dict[str, An
         return {**verdict, "ledger_says": f"The record names no ledger. {_STANDS}"}
     if not ledger.is_file():
         said = f"There is no ledger at `{ledger}`. {_STANDS}"
+        if _list(verdict.get("looks")):  # it was there when the record was written
+            return _warned(verdict, said)
         return {**verdict, "ledger_says": said}
     try:
         entries = Ledger(ledger).entries()

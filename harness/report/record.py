@@ -18,7 +18,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from harness.report.misread import KNOWN_SCHEMA, warnings_of
+from harness.report.misread import KNOWN_SCHEMA, contradiction, warnings_of
 from harness.report.rows import (
     ChangeRow,
     ClaimRow,
@@ -65,25 +65,29 @@ def read_record(verdict: Mapping[str, Any]) -> Record:
     Returns
     -------
     Record
-        Its `verdict` is None unless the state is `complete` and the word is known.
+        Its `verdict` is None unless the state is `complete`, the word is known and the
+        claims do not contradict it. Nothing that follows from a verdict is read then.
     """
     state = verdict.get("state")
     state = state if state in _STATES else "incomplete"
     word = verdict.get("verdict")
     decided = word if state == "complete" and word in VERDICTS else None
+    against = contradiction(verdict) if decided else ""
     path = tuple(_node(entry) for entry in _mappings(verdict.get("path")))
     environment = _mapping(verdict.get("environment"))
     seconds = _mapping(environment.get("seconds_by_claim"))
+    if against:
+        decided = None
     if decided is None:  # a stale last node must not announce what was not decided
         path = tuple(node for node in path if node.answer not in VERDICTS)
     return Record(
         state=state,
         stage=_text(verdict.get("stage")),
         verdict=decided,
-        reason=_text(verdict.get("reason")),
-        next_command=_text(verdict.get("next_command")),
-        next_clips=finite(verdict.get("next_clips")),
-        next_seconds=finite(verdict.get("next_seconds")),
+        reason=against or _text(verdict.get("reason")),
+        next_command="" if against else _text(verdict.get("next_command")),
+        next_clips=None if against else finite(verdict.get("next_clips")),
+        next_seconds=None if against else finite(verdict.get("next_seconds")),
         path=path,
         model=_mapping(verdict.get("model")),
         design=_mapping(verdict.get("design")),
@@ -93,9 +97,9 @@ def read_record(verdict: Mapping[str, Any]) -> Record:
         clips=tuple(_clip(entry) for entry in _mappings(verdict.get("clips"))),
         music=_mapping(verdict.get("music")),
         looks=tuple(_look(entry) for entry in _mappings(verdict.get("looks"))),
-        leaf=_leaf(_mapping(verdict.get("leaf"))),
+        leaf=None if against else _leaf(_mapping(verdict.get("leaf"))),
         changes=tuple(_change(entry) for entry in _mappings(verdict.get("changed"))),
-        warnings=warnings_of(verdict),
+        warnings=(*warnings_of(verdict), *([against] if against else [])),
         ledger_says=_text(verdict.get("ledger_says")),
         environment=environment,
     )
@@ -257,8 +261,8 @@ def _claim(entry: Mapping[str, Any], seconds: Mapping[str, Any]) -> ClaimRow:
 def _status(entry: Mapping[str, Any]) -> str:
     """As it is to be shown: what is described was neither supported nor left open."""
     status = _text(entry.get("status")) or "undecided"
-    shown = entry.get("role") == "descriptive" and status != "invalid"
-    return "described" if shown else status
+    found = status != "invalid" and not entry.get("awaits")
+    return "described" if found and entry.get("role") == "descriptive" else status
 
 
 def _name(entry: Mapping[str, Any]) -> str:

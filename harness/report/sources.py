@@ -114,7 +114,11 @@ def sources_page(claims: Sequence[ClaimRow]) -> str:
 
 
 def _section(citation: Citation, claims: Sequence[ClaimRow]) -> str:
-    rows = {f"{claim.id}: {claim.statement}": claim for claim in claims}
+    rows: dict[str, ClaimRow] = {}
+    for claim in claims:  # what they report may be of one member only
+        name = f"{claim.id}: {claim.statement}"
+        if claim.documented or name not in rows:
+            rows[name] = claim
     lines = []
     for name, claim in rows.items():
         limits = ", ".join(f"{k} {v}" for k, v in wording.thresholds(claim))

@@ -132,7 +132,9 @@ def _path(record: Record, *, width: int) -> list[str]:
         + (f": {step.because}" if step.because else "")
         for number, step in enumerate(record.path, start=1)
     ]
-    lines = [cut(plain(step), width=width) for step in steps]
+    lines = []
+    for step in steps:
+        lines += wrapped(step, width=width, indent="   ")
     for said in across.leads_to(record):
         lines += wrapped(f"=> {said}", width=width, indent="   ")
     return lines
@@ -141,8 +143,11 @@ def _path(record: Record, *, width: int) -> list[str]:
 def _looks(record: Record, *, width: int) -> list[str]:
     said = [across.look_line(look) for look in across.earlier_looks(record)]
     changed = [across.change_line(change) for change in record.changes]
-    lines = [*(f"earlier: {s}" for s in said), *(f"changed: {s}" for s in changed)]
-    return [cut(plain(line), width=width) for line in lines]
+    told = [*(f"earlier: {s}" for s in said), *(f"changed: {s}" for s in changed)]
+    lines = []
+    for line in told:
+        lines += wrapped(line, width=width, indent="  ")
+    return lines
 
 
 def _claims(record: Record, *, width: int) -> list[str]:
@@ -168,6 +173,9 @@ def _beside(record: Record, *, width: int) -> list[str]:
         if rungs:
             text = f"{wording.name_of(claim)}, text or music: {', '.join(rungs)}"
             lines += wrapped(numerals.ascii_only(text), width=width, indent="  ")
+    for because, names in across.invalid(record):
+        text = f"invalid: {', '.join(names)}: {because}"
+        lines += wrapped(text, width=width, indent="  ")
     return lines if len(lines) > 1 else []
 
 

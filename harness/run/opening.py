@@ -7,7 +7,8 @@ import sys
 from dataclasses import replace
 
 from harness.capture_options import CaptureOptionError, capture_bytes, capture_spec
-from harness.design import clip_table
+from harness.claims import load_claims
+from harness.design import ClipTable, clip_table
 from harness.files import FileError
 from harness.inference.looks import Look, design_for, look_for
 from harness.inference.relabel import smallest_attainable_p
@@ -60,7 +61,7 @@ def open_run(request: Request, *, generates: bool = True) -> Run:
 def _require_words(plan: Plan, bank: PromptBank, look: Look) -> None:
     """Refuse a planned look that could not decide, however strong the effect."""
     table = clip_table(plan, bank=bank)
-    smallest = smallest_attainable_p(table.emotion, template=table.template)
+    smallest = max(_smallest_p(table, pair) for pair in _decided(table))
     if look.kind == "planned" and smallest >= look.alpha:
         words = table.n_prompts // len(table.emotions)
         msg = (
@@ -70,6 +71,25 @@ def _require_words(plan: Plan, bank: PromptBank, look: Look) -> None:
             f"{bank.path}."
         )
         raise RunError(msg)
+
+
+def _decided(table: ClipTable) -> list[tuple[str, ...]]:
+    """All emotions, and each two that a gate compares."""
+    gates = [claim for claim in load_claims().values() if claim.role == "gate"]
+    pairs = [pair for claim in gates for pair in claim.contrasts]
+    asked = [pair for pair in pairs if set(pair) <= set(table.emotions)]
+    return [table.emotions, *asked]
+
+
+def _smallest_p(table: ClipTable, emotions: tuple[str, ...]) -> float:
+    some, _ = table.restricted(emotions)
+    directed = emotions != table.emotions
+    return smallest_attainable_p(
+        some.emotion,
+        template=some.template,
+        cohort=some.cohort,
+        symmetric=not directed,
+    )
 
 
 def _open(request: Request, *, generates: bool) -> Run:

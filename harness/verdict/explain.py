@@ -85,7 +85,7 @@ def tier_of(claims: Iterable[Mapping[str, Any]]) -> tuple[str, str] | None:
         if tier.level == "none":
             reached = any(c.get("status") == Status.REFUTED for c in gates)
         else:
-            levels = {"strong"} if tier.level == "strong" else {"strong", "minimum"}
+            levels = ["strong"] if tier.level == "strong" else ["strong", "minimum"]
             held = [c for c in gates if c.get("status") == Status.SUPPORTED]
             reached = len(held) == len(gates) > 0 and all(
                 c.get("strength") in levels for c in held

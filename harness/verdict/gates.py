@@ -49,17 +49,22 @@ def breaks(decision: Decision) -> bool:
 
 
 def unsound(decisions: Iterable[Decision]) -> dict[str, str]:
-    """Claims beside the verdict whose own control found something, and what it said.
+    """Claims beside the verdict whose control failed, and what it said.
 
-    If the control could not be measured, neither could its claim.
+    A control speaks for its claim and for those that name it (`controlled_by`).
     """
-    return {
+    failed = {
         decision.claim.id.removesuffix(_CONTROL): decision.because
         for decision in decisions
-        if _failed(decision)
-        and _of_aside(decision)
-        and decision.evidence.effect is not None
+        if _failed(decision) and _of_aside(decision)
     }
+    by_control = {claim.id: claim.controlled_by for claim in load_claims().values()}
+    siblings = {
+        name: failed[control]
+        for name, control in by_control.items()
+        if control in failed
+    }
+    return {**siblings, **failed}
 
 
 def _failed(decision: Decision) -> bool:

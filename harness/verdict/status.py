@@ -135,7 +135,7 @@ class Decision:
             "n_clips": evidence["n_clips"],
             "threshold": asdict(self.claim.thresholds),
             "source": self.claim.source,
-            "documented": self.claim.documented,
+            "documented": self.claim.documented_of(self.member),
             "as_documented": evidence["as_documented"],
             "qualifier": evidence["qualifier"],
             "detail": {**evidence["detail"], "upper_bound": evidence["upper"]},

@@ -22,6 +22,7 @@ from harness.verdict.status import TEXT_BORNE, Decision, Status, short_of
 
 # Clips per emotion: Plan, 'Week 2' (20); Next Steps, 'Decision Tree' (50, to recheck).
 _DATASET, _RECHECK = PLANNED[1], PLANNED[2]
+_SOUND = "Is the instrument sound?"
 
 __all__ = ["EXIT_CODES", "Node", "Outcome", "Verdict", "settle"]
 
@@ -123,7 +124,7 @@ def settle(
 
 
 def _void(broken: str) -> dict[str, Any]:
-    because = f"Its control found something where nothing was put: {broken}"
+    because = f"Its control failed: {broken}"
     return {"status": str(Status.INVALID), "strength": None, "because": because}
 
 
@@ -192,11 +193,24 @@ def _settled(
         names = ", ".join(open_questions[:5])
         names += ", ..." if len(open_questions) > 5 else ""
         return _no_verdict(f"not decided were {names}.")
+    sound = _sound(decided)
     gates = [d for d in decided if d.claim.role == "gate"]
     invalid = [d for d in gates if d.status is Status.INVALID]
     if invalid:
         return _fix(invalid)
-    return _follow(gates, look, p_gated)
+    return _follow(gates, look, p_gated, sound=sound)
+
+
+def _sound(decided: Sequence[Decision]) -> Node:
+    """The first step of a path on which no check has broken anything."""
+    checks = [d for d in decided if d.claim.role == "instrument"]
+    passed = sum(d.status is Status.SUPPORTED for d in checks)
+    return Node(
+        node=_SOUND,
+        answer="yes",
+        because=f"{passed} of {len(checks)} checks and controls passed.",
+        source=leaf("instrument").source,
+    )
 
 
 def _no_verdict(why: str, path: Sequence[Node] = ()) -> Outcome:
@@ -208,16 +222,18 @@ def _fix(broken: Sequence[Decision]) -> Outcome:
     # A control fails with what it controls; the cause is named first.
     broken = sorted(broken, key=lambda d: d.claim.id.endswith(" control"))
     reason = f"The instrument is broken: {_because(broken[0])}"
-    question = "Is the instrument sound?"
-    path = tuple(Node(node=question, answer="no", because=_because(d)) for d in broken)
+    source = leaf("instrument").source
+    path = tuple(
+        Node(node=_SOUND, answer="no", because=_because(d), source=source)
+        for d in broken
+    )
     return Outcome(verdict=Verdict.FIX, reason=reason, path=path)
 
 
 def _follow(
-    gates: Sequence[Decision], look: Look, p_gated: Mapping[Key, float]
+    gates: Sequence[Decision], look: Look, p_gated: Mapping[Key, float], *, sound: Node
 ) -> Outcome:
-    passed = "Every check passed."
-    path = [Node(node="Is the instrument sound?", answer="yes", because=passed)]
+    path = [sound]
     for question in _asked(gates):
         members = [d for d in gates if d.claim.id in question.claims]
         if not members:

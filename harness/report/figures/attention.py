@@ -40,7 +40,7 @@ def attention_on_the_word(record: Record) -> Figure:
     claim = find(record, _CLAIMS[0])
     curves = {} if claim is None else _curves(claim)
     if claim is None or not curves:
-        why = not_asked(claim, "What the model attends to")
+        why = not_asked(record, claim, "What the model attends to")
         return left_out(_NAME, _TITLE, why, claims=_CLAIMS)
     seconds = number(record.design.get("duration_s"))
     count = len(next(iter(curves.values())))

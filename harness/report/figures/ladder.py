@@ -52,8 +52,10 @@ def text_or_music(record: Record) -> Figure:
     asked.sort(key=lambda c: _CLAIMS.index(c.id))
     claims = asked[:_MOST]
     if not claims:
-        why = "Whether an effect is in the words or in the music was not asked"
-        why += " in this run, or could not be measured."
+        done = record.state == "complete"
+        unlike = "asked in this run," if done else "reached by this run, not asked,"
+        why = f"Whether an effect is in the words or in the music was not {unlike}"
+        why += " or could not be measured."
         return left_out(_NAME, _TITLE, why, claims=_CLAIMS)
     alpha = number(record.design.get("alpha"))
     rungs = [len(_measured(claim)) for claim in claims]

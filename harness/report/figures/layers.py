@@ -41,7 +41,7 @@ def layer_curve(record: Record) -> Figure:
     claim = find(record, _CLAIMS[0])
     curve = None if claim is None else _read(claim)
     if claim is None or curve is None:
-        why = not_asked(claim, "The emotion signal of each layer")
+        why = not_asked(record, claim, "The emotion signal of each layer")
         return left_out(_NAME, _TITLE, why, claims=_CLAIMS)
 
     def compose(sheet: Sheet) -> None:

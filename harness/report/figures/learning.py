@@ -38,7 +38,7 @@ def learning_curve(record: Record) -> Figure:
     )
     known = np.isfinite(sizes) & np.isfinite(accuracy)
     if claim is None or known.sum() < 2:
-        why = not_asked(claim, "How the probe learns")
+        why = not_asked(record, claim, "How the probe learns")
         return left_out(_NAME, _TITLE, why, claims=_CLAIMS)
     sizes, shares = sizes[known], 100 * accuracy[known]
 

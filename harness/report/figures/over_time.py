@@ -41,7 +41,7 @@ def signal_over_time(record: Record) -> Figure:
     claim = find(record, _CLAIMS[0])
     signal = np.array([]) if claim is None else numbers(claim.detail, _SIGNAL)
     if claim is None or np.isfinite(signal).sum() < 2:
-        why = not_asked(claim, "How the emotion signal changes over a clip")
+        why = not_asked(record, claim, "How the emotion signal changes over a clip")
         return left_out(_NAME, _TITLE, why, claims=_CLAIMS)
     count = len(signal)
     heard = numbers(claim.detail, f"null half: {_SIGNAL}", length=count)

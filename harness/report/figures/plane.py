@@ -40,13 +40,13 @@ def plane_of_clips(record: Record) -> Figure:
     claim = find(record, _CLAIMS[0])
     points = None if claim is None else matrix(claim.detail, "points")
     if claim is None or points is None or points.shape[1] != 2:
-        why = not_asked(claim, "A plane of the clips")
+        why = not_asked(record, claim, "A plane of the clips")
         return left_out(_NAME, _TITLE, why, claims=_CLAIMS)
     named = words(claim.detail, "emotions")
     emotion = numbers(claim.detail, "emotion of clip", length=len(points))
     template = numbers(claim.detail, "template of clip", length=len(points))
     if not named or not np.isin(emotion, np.arange(len(named))).all():
-        why = not_asked(claim, "The emotion of each clip")
+        why = not_asked(record, claim, "The emotion of each clip")
         return left_out(_NAME, _TITLE, why, claims=_CLAIMS)
     order = emotions_of(record)
     styles = {

@@ -84,8 +84,10 @@ def emotions_of(record: Record) -> list[str]:
     return list(dict.fromkeys(words(record.design, "emotions")))
 
 
-def not_asked(claim: ClaimRow | None, what: str) -> str:
+def not_asked(record: Record, claim: ClaimRow | None, what: str) -> str:
     """Why `what` cannot be shown: nobody asked, or it could not be measured."""
+    if claim is None and record.state != "complete":
+        return f"{what} was not reached by this run, or not asked."
     if claim is None:
         return f"{what} was not asked in this run."
     if claim.status == "invalid":

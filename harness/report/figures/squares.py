@@ -54,7 +54,7 @@ def similarities(record: Record) -> Figure:
             break
     if found is None or claim is None:
         claim = find(record, *claims)
-        why = not_asked(claim, "The similarity of emotions")
+        why = not_asked(record, claim, "The similarity of emotions")
         return left_out(name, title, why, claims=claims)
     emotions, values = found
     own = values.diagonal()
@@ -94,7 +94,7 @@ def confusions(record: Record) -> Figure:
             found = _table_of(words(nested, "emotions"), matrix(nested, "share"))
     if found is None or claim is None:
         claim = find(record, *claims[:2])
-        why = not_asked(claim, "What the linear probe mistakes for what")
+        why = not_asked(record, claim, "What the linear probe mistakes for what")
         return left_out(name, title, why, claims=claims)
     return _mistakes(
         name,
@@ -119,7 +119,7 @@ def listeners(record: Record) -> Figure:
     shares = [[rows[e].get(answer) for answer in emotions] for e in emotions]
     found = _table_of(emotions, matrix({"rows": shares}, "rows"))
     if found is None or claim is None:
-        why = not_asked(claim, "What people hear in the clips")
+        why = not_asked(record, claim, "What people hear in the clips")
         if claim is not None and claim.status == "inconclusive" and claim.because:
             why = claim.because
         return left_out(name, title, why, claims=claims)

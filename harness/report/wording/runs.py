@@ -30,6 +30,8 @@ __all__ = [
     "why",
 ]
 
+_NO_VERDICT = "There is no verdict: "
+
 
 def headline(record: Record) -> tuple[str, str, str]:
     """Return the verdict's word, its gloss, and what it means.
@@ -45,6 +47,13 @@ def headline(record: Record) -> tuple[str, str, str]:
             "The run is still going, or was stopped before it could write its end. "
             "Nothing below is a result yet.",
         )
+    if record.state == "complete":
+        return (
+            "No verdict",
+            "the record cannot be believed",
+            "Its verdict and its claims do not go together, or the verdict is none "
+            "that is known. Nothing below may be quoted as a result.",
+        )
     return (
         "No verdict",
         "the run is incomplete",
@@ -53,18 +62,29 @@ def headline(record: Record) -> tuple[str, str, str]:
 
 
 def why(record: Record) -> str:
-    """Return the sentence that gives the reason, or says that there is none."""
+    """Return the sentence that gives the reason, or says that there is none.
+
+    That there is no verdict is not said again: it stands before, in every report.
+    """
     if record.verdict is None and record.state == "running":
         return "Nothing has been decided so far."
-    return record.reason or "The record gives no reason."
+    reason = record.reason or "The record gives no reason."
+    if record.verdict is None and reason.startswith(_NO_VERDICT):
+        reason = reason.removeprefix(_NO_VERDICT)
+        reason = reason[:1].upper() + reason[1:]
+    return reason
 
 
 def next_step(record: Record) -> str:
     """Say what to do, whether or not the record has a command for it."""
-    if record.verdict is None:
+    if record.verdict is None and record.state == "running":
         return "Wait for the run to end, or start it again: what is stored is reused."
+    if record.verdict is None:
+        return "Start it again: what is stored is reused."
     if record.verdict == "FIX":
-        return "Repair the checks that failed, then run the stage again."
+        repair = "Repair what the failed checks name, then run the stage again"
+        same = " (the same settings: change what a check names)"
+        return f"{repair}{same if record.next_command else ''}."
     if record.leaf is not None:
         return record.leaf.text
     if record.next_command:
@@ -82,7 +102,7 @@ def next_cost(record: Record) -> str:
         f"{count(record.next_clips)} more clip{'' if record.next_clips == 1 else 's'}"
     )
     if record.next_seconds is None:
-        return f"{clips}; how long that takes is not known: none was made here yet"
+        return f"{clips}; how long that takes is not known"
     return f"{clips}, about {seconds(record.next_seconds)}"
 
 
@@ -93,7 +113,10 @@ def cost_line(record: Record) -> str:
     parts = []
     if clips is not None:
         new = "" if made is None else f" ({count(made)} made by this run)"
-        parts.append(f"{count(clips)} clip{'' if clips == 1 else 's'}{new}")
+        there = finite(environment.get("clips_stored"))
+        some = there is not None and there < clips
+        of = f"{count(there)} of " if some else ""
+        parts.append(f"{of}{count(clips)} clip{'' if clips == 1 else 's'}{new}")
     if finite(environment.get("seconds")) is not None:
         parts.append(seconds(environment.get("seconds")))
     return ", ".join(parts) or NOT_MEASURED

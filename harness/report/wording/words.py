@@ -39,6 +39,8 @@ STATUSES = {
     "is not significant is not a refutation.",
     "invalid": "A check of the instrument failed, or the design could not have reached "
     "alpha: the number says nothing about the model.",
+    "described": "Shown for the reader: the claim states no threshold and never "
+    "decides.",
 }
 
 QUALIFIERS = {
