@@ -70,7 +70,8 @@ class Outcome:
         key = record["id"], record["member"]
         need = self.needs.get(key)
         broken = self.unsound.get(record["id"])
-        void = {} if broken is None else _void(broken)
+        invalid = record.get("status") == Status.INVALID  # says why itself
+        void = {} if broken is None or invalid else _void(broken)
         return {
             **record,
             **void,
